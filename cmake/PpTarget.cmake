@@ -1,0 +1,34 @@
+# pp_library(name SOURCES… LINK…) and pp_program(name SOURCES… LINK…): language level, include root,
+# warnings and sanitizers, in one place.
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+add_library(pp_build INTERFACE)
+target_compile_features(pp_build INTERFACE cxx_std_20)
+target_include_directories(pp_build INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(pp_build INTERFACE _GNU_SOURCE PP_VERSION="${PROJECT_VERSION}")
+target_compile_options(pp_build INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Wswitch-enum -Wnon-virtual-dtor
+    -Werror -fno-omit-frame-pointer)
+if(PP_SANITIZE)
+    target_compile_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE})
+endif()
+
+find_program(PP_MOLD mold)
+if(PP_MOLD)
+    target_link_options(pp_build INTERFACE -fuse-ld=mold)
+endif()
+
+# Headers of libraries are somebody else's to keep free of warnings.
+function(pp_library name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+    add_library(${name} STATIC ${arg_SOURCES})
+    target_link_libraries(${name} PUBLIC pp_build ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+endfunction()
+
+function(pp_program name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE pp_build ${arg_LINK})
+endfunction()
