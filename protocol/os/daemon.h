@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pp::os {
+
+/// Descriptor under which a program started by start_detached says that it is ready: it writes one line and closes it.
+inline constexpr int kReadyFd = 3;
+
+/// Starts a program in nobody's tree: double fork, a session of its own, `/` as directory, the null device as stdin,
+/// stdout and stderr, no other descriptor but kReadyFd, default and unblocked signals, `environment` and nothing else.
+/// Returns when the program has closed kReadyFd (or ended), with what it wrote there; throws std::system_error if it could
+/// not be executed. The caller may have threads: only async-signal-safe calls happen between fork and exec.
+std::string start_detached(const std::string& program, const std::vector<std::string>& arguments,
+                           const std::vector<std::string>& environment);
+
+/// The started program's end: says `text` and closes kReadyFd. Does nothing if it was not started so.
+void report_ready(const std::string& text);
+
+/// Path of a program of ours: beside the one that runs, wherever that was installed.
+std::string sibling_program(const std::string& name);
+
+}  // namespace pp::os

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pp::os {
+
+/// What /proc/PID/stat says of a process (proc(5)).
+struct ProcStat {
+    pid_t pid = 0;
+    std::string comm;           ///< at most 15 bytes, not necessarily UTF-8
+    char state = '?';           ///< R S D Z T …
+    pid_t parent = 0;
+    pid_t group = 0;
+    pid_t session = 0;
+    std::uint64_t user_ticks = 0;    ///< clock ticks (sysconf(_SC_CLK_TCK)), threads included
+    std::uint64_t system_ticks = 0;
+    std::uint64_t start_time = 0;    ///< clock ticks since boot; with the pid it names a process for the life of a boot
+    std::uint64_t resident_pages = 0;
+    std::optional<int> exit_code;    ///< wait status, field 52; shown to the same uid only, and true while a zombie
+};
+
+/// Nothing if there is no such process (any more).
+std::optional<ProcStat> find_proc_stat(pid_t pid);
+
+/// Pids whose parent is `pid`, from /proc/PID/task/*/children; where the kernel has no such file, from a scan of /proc.
+std::vector<pid_t> children_of(pid_t pid);
+
+/// Value of `name` in the environment that the process was started with; nothing if unset or unreadable.
+std::optional<std::string> find_environment_value(pid_t pid, const std::string& name);
+
+/// Command line with blanks between the arguments, or [comm] where there is none.
+std::string command_line(pid_t pid);
+
+/// This boot's id as 36 characters of text; empty where the kernel does not tell.
+std::string boot_id();
+
+}  // namespace pp::os

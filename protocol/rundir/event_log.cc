@@ -1,0 +1,68 @@
+#include "protocol/rundir/event_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "protocol/os/error.h"
+#include "protocol/os/read_file.h"
+
+namespace pp::rundir {
+namespace {
+
+off_t offset_of(std::uint64_t number) { return static_cast<off_t>(number % kEventSlots * sizeof(Event)); }
+
+bool whole(const Event& event) {
+    return event.number != 0 && ring::checksum(&event, offsetof(Event, checksum)) == event.checksum;
+}
+
+}  // namespace
+
+EventLog::EventLog(const std::string& path)
+    : fd_{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)} {
+    if (!fd_) os::throw_errno("open", path);
+}
+
+void EventLog::append(const ring::StatePage& page, Event& event) {
+    event.number = page->next_event.load(std::memory_order_relaxed);
+    event.text[sizeof event.text - 1] = '\0';
+    event.checksum = ring::checksum(&event, offsetof(Event, checksum));
+    [[maybe_unused]] const ssize_t stored = ::pwrite(fd_.get(), &event, sizeof event, offset_of(event.number));
+    page->next_event.store(event.number + 1, std::memory_order_release);
+    page.wake();
+}
+
+std::uint64_t EventLog::next_number_on_disk() const {
+    std::uint64_t next = 1;
+    Event event;
+    for (std::uint64_t slot = 0; slot < kEventSlots; ++slot) {
+        if (::pread(fd_.get(), &event, sizeof event, offset_of(slot)) != static_cast<ssize_t>(sizeof event)) continue;
+        if (whole(event)) next = std::max(next, event.number + 1);
+    }
+    return next;
+}
+
+std::optional<Event> EventLog::find(std::uint64_t number) const {
+    Event event;
+    if (::pread(fd_.get(), &event, sizeof event, offset_of(number)) != static_cast<ssize_t>(sizeof event))
+        return std::nullopt;
+    if (!whole(event) || event.number != number) return std::nullopt;
+    return event;
+}
+
+std::vector<Event> read_events(const std::string& path, std::uint64_t from) {
+    std::vector<Event> found;
+    const auto content = os::find_file_content(path);
+    if (!content) return found;
+    for (std::size_t at = 0; at + sizeof(Event) <= content->size(); at += sizeof(Event)) {
+        Event event;
+        content->copy(reinterpret_cast<char*>(&event), sizeof event, at);
+        if (whole(event) && event.number >= from) found.push_back(event);
+    }
+    std::sort(found.begin(), found.end(), [](const Event& a, const Event& b) { return a.number < b.number; });
+    return found;
+}
+
+}  // namespace pp::rundir

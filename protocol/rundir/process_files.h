@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "protocol/ring/reader.h"
+#include "protocol/ring/state_page.h"
+#include "protocol/rundir/home.h"
+#include "protocol/rundir/launch.h"
+
+namespace pp::rundir {
+
+/// All that a process's files say, each part read for itself: a damaged one is told and leaves the others usable.
+struct ProcessFiles {
+    ProcessNumber number = 0;
+    std::optional<Launch> launch;
+    std::optional<ring::StateSnapshot> state;  ///< of the state page; of another boot too (`this_boot` tells)
+    std::optional<ring::Lifecycle> final_record;  ///< of `exit`: the newest run, once it has ended
+    bool held = false;   ///< somebody holds the process's lock: a shim lives
+    std::string damage;  ///< empty, or what is wrong with which file, for a person
+
+    /// The newest run as known: the page's if it is of this boot; else the final record; else the old page's, whose run, if
+    /// it had not ended, is of unknown outcome.
+    [[nodiscard]] ring::Lifecycle lifecycle() const;
+};
+
+ProcessFiles read_process_files(const Home& home, ProcessNumber number);
+
+ring::Reader::Paths ring_paths(const Home& home, ProcessNumber number);
+
+/// The file `exit`: the newest run's record, by rename and fsynced.
+void write_final_record(const Home& home, ProcessNumber number, const ring::Lifecycle& lifecycle);
+
+}  // namespace pp::rundir

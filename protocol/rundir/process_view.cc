@@ -1,0 +1,194 @@
+#include "protocol/rundir/process_view.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "protocol/os/error.h"
+
+namespace pp::rundir {
+namespace {
+
+using nlohmann::json;
+
+bool is_crash(int signal) {
+    static constexpr std::array kCrashes = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+    return std::find(kCrashes.begin(), kCrashes.end(), signal) != kCrashes.end();
+}
+
+json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json{iso_time(time_ns)}; }
+
+bool lives(const ring::Lifecycle& life) {
+    return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
+}
+
+std::string duration_text(std::int64_t nanoseconds) {
+    const double seconds = static_cast<double>(nanoseconds) / 1e9;
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+    return text.data();
+}
+
+}  // namespace
+
+Outcome outcome_of(const ring::Lifecycle& life) {
+    switch (life.exit_kind) {
+        case ring::ExitKind::none: return Outcome::none;
+        case ring::ExitKind::unknown: return Outcome::unknown;
+        case ring::ExitKind::not_started: return Outcome::failed;
+        case ring::ExitKind::exited:
+            if (life.stop_requested != 0) return Outcome::stopped;
+            return life.exit_value == 0 ? Outcome::succeeded : Outcome::failed;
+        case ring::ExitKind::signaled:
+            if (life.stop_requested != 0) return Outcome::stopped;
+            return is_crash(life.exit_value) ? Outcome::crashed : Outcome::killed;
+    }
+    return Outcome::unknown;
+}
+
+std::string outcome_name(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::none: return "";
+        case Outcome::succeeded: return "succeeded";
+        case Outcome::failed: return "failed";
+        case Outcome::crashed: return "crashed";
+        case Outcome::killed: return "killed";
+        case Outcome::stopped: return "stopped";
+        case Outcome::unknown: return "unknown";
+    }
+    return "unknown";
+}
+
+std::string state_name(ring::LifeState state) {
+    switch (state) {
+        case ring::LifeState::none:
+        case ring::LifeState::starting: return "starting";
+        case ring::LifeState::building: return "building";
+        case ring::LifeState::running: return "running";
+        case ring::LifeState::stopping: return "stopping";
+        case ring::LifeState::backoff: return "backoff";
+        case ring::LifeState::finished: return "finished";
+    }
+    return "unknown";
+}
+
+std::string signal_name(int signal) {
+    if (const char* name = ::sigabbrev_np(signal)) return std::string{"SIG"} + name;
+    return "signal " + std::to_string(signal);
+}
+
+std::optional<int> find_signal(const std::string& name) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error == std::errc{} && end == name.data() + name.size())
+        return number > 0 && number < NSIG ? std::optional{number} : std::nullopt;
+    std::string wanted = name;
+    std::transform(wanted.begin(), wanted.end(), wanted.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (wanted.starts_with("SIG")) wanted.erase(0, 3);
+    for (int signal = 1; signal < NSIG; ++signal) {
+        const char* known = ::sigabbrev_np(signal);
+        if (known != nullptr && wanted == known) return signal;
+    }
+    return std::nullopt;
+}
+
+std::string iso_time(std::int64_t time_ns) {
+    const auto seconds = static_cast<std::time_t>(time_ns / 1'000'000'000);
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    std::array<char, 40> text{};
+    const auto used = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+    std::snprintf(text.data() + used, text.size() - used, ".%03dZ", static_cast<int>(time_ns / 1'000'000 % 1000));
+    return text.data();
+}
+
+std::string explanation(const ProcessFiles& files) {
+    const auto life = files.lifecycle();
+    const auto run = " run " + std::to_string(life.run);
+    std::string after;
+    if (life.ended_at_ns > life.started_at_ns && life.started_at_ns > 0)
+        after = " after " + duration_text(life.ended_at_ns - life.started_at_ns);
+    const std::string asked = life.stop_requested != 0 ? ", because pp was asked to stop it" : "";
+    switch (life.exit_kind) {
+        case ring::ExitKind::none:
+            if (life.state == ring::LifeState::stopping) return "is being stopped";
+            return lives(life) ? "runs" : "is being started";
+        case ring::ExitKind::not_started: return "could not be started: " + os::error_text(life.exit_value);
+        case ring::ExitKind::exited:
+            return "exited with code " + std::to_string(life.exit_value) + after + asked;
+        case ring::ExitKind::signaled:
+            return "was ended by " + signal_name(life.exit_value) + (life.core_dumped != 0 ? " (core dumped)" : "") +
+                   after + asked;
+        case ring::ExitKind::unknown:
+            return files.state && !files.state->this_boot
+                       ? "ended with the machine: how" + run + " ended is not known (reboot)"
+                       : "has ended; how is not known: whoever could have seen it had been killed";
+    }
+    return "";
+}
+
+json process_json(const ProcessFiles& files, std::int64_t now_ns) {
+    const Launch launch = files.launch.value_or(Launch{});
+    const auto life = files.lifecycle();
+    const auto outcome = outcome_of(life);
+    const bool alive = lives(life);
+    const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
+    const bool ended_by_signal = life.exit_kind == ring::ExitKind::signaled;
+    json owner{{"kind", launch.owner_kind.empty() ? "human" : launch.owner_kind},
+               {"client", launch.owner_client.empty() ? json{} : json{launch.owner_client}}};
+    const auto until = life.ended_at_ns != 0 ? life.ended_at_ns : now_ns;
+    json view{
+        {"id", process_id(files.number)},
+        {"name", launch.name},
+        {"label", launch.label},
+        {"project", launch.project},
+        {"owner", owner},
+        {"command", launch.command},
+        {"working_directory", launch.working_directory},
+        {"mode", launch.mode},
+        {"state", files.damage.empty() || files.state ? state_name(life.state) : "damaged"},
+        {"ready", "unknown"},
+        {"attention", "none"},
+        {"descendants", life.descendants},
+        {"pid", alive && life.main_pid > 0 ? json{life.main_pid} : json{}},
+        {"run", life.run},
+        {"started_at", time_or_null(life.started_at_ns)},
+        {"ended_at", time_or_null(life.ended_at_ns)},
+        {"uptime_ms",
+         life.started_at_ns > 0 ? json{std::max<std::int64_t>(0, (until - life.started_at_ns) / 1'000'000)} : json{}},
+        {"outcome", outcome == Outcome::none ? json{} : json{outcome_name(outcome)}},
+        {"exit_code", ended_by_exit ? json{life.exit_value} : json{}},
+        {"signal", ended_by_signal ? json{signal_name(life.exit_value)} : json{}},
+        {"restarts", life.restarts},
+        {"ports", json::array()},
+        {"cursor", files.state ? files.state->tail : 0},
+    };
+    if (!files.damage.empty()) view["damage"] = files.damage;
+    return view;
+}
+
+std::string project_of(const std::string& directory) {
+    std::string at = directory;
+    while (at.size() > 1 && at.back() == '/') at.pop_back();
+    const std::string itself = at;
+    while (true) {
+        for (const char* mark : {"/pp.toml", "/.mcp-run", "/.git"}) {
+            struct stat status {};
+            if (::stat(((at == "/" ? "" : at) + mark).c_str(), &status) == 0) return at;
+        }
+        if (at == "/" || at.empty()) return itself;
+        const auto slash = at.rfind('/');
+        at = slash == 0 ? "/" : at.substr(0, slash);
+    }
+}
+
+}  // namespace pp::rundir

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pp::wire {
+
+/// A ZeroMQ context: one per program, made when the first socket is needed. libzmq runs two threads of its own in it.
+class Context {
+  public:
+    Context();
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+  private:
+    friend class Channel;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// One message, with the peer it came from or goes to (empty at a DEALER).
+struct Frame {
+    std::string peer;
+    std::string bytes;
+};
+
+/// A ZeroMQ socket as something that a loop can watch and drain. Non-blocking throughout. The only file that
+/// includes zmq.hpp.
+///
+/// The descriptor is a wake-up and no more: it reports changes, not contents, and a send of one's own can swallow one. So
+/// whoever owns the loop calls try_receive() until it is empty, before every sleep (os::Loop::on_prepare), whatever woke it.
+class Channel {
+  public:
+    /// Binds a ROUTER: unroutable peers are told (send returns false), a peer that comes back takes over its name.
+    /// The caller holds the lock that says there is no other; bind removes a socket file that is there. Mode 0600.
+    static Channel router(Context& context, const std::string& socket_path);
+    /// Connects a DEALER. ZeroMQ's own reconnect is off: a dead hub is polled by nobody.
+    static Channel dealer(Context& context, const std::string& socket_path);
+
+    Channel(Channel&&) noexcept;
+    Channel& operator=(Channel&&) noexcept;
+    ~Channel();
+
+    /// To watch for POLLIN; never to read or close.
+    [[nodiscard]] int fd() const;
+    /// Next message whose shape is right (others are dropped); nothing if none waits.
+    std::optional<Frame> try_receive();
+    /// False if the peer is unknown or its queue is full; nothing was sent then.
+    bool send(std::string_view bytes, const std::string& peer = {});
+
+  private:
+    struct State;
+    explicit Channel(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace pp::wire

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/ring/format.h"
+
+namespace pp::wire {
+
+// Keeper protocol: fixed structs over SOCK_SEQPACKET (run/keeper.sock, and the socketpair that each shim is born with),
+// descriptors by SCM_RIGHTS. Same machine, same byte order. A message longer than the struct that is known is read as far
+// as it is known; a shorter one is refused. Numbers are never used again.
+//
+//     hub → keeper    spawn · status            keeper → hub    spawned · refused · status_is · shim_gone
+//     shim → keeper   attach · deposit · withdraw · goodbye     keeper → shim   held · orphan_exited
+
+inline constexpr std::uint32_t kKeeperMagic = 0x4b505031;  // "1PPK"
+inline constexpr std::uint16_t kKeeperVersion = 1;         // 1: the first
+
+enum class KeeperVerb : std::uint16_t {
+    spawn = 1,          ///< hub: start a shim for `process`; `flag` 1 = take over what no shim holds
+    spawned = 2,        ///< answer: `pid` of the shim
+    refused = 3,        ///< answer: `value` is an errno
+    status = 4,         ///< hub: who are you
+    status_is = 5,      ///< answer: `pid` of the keeper, `value` = shims it has
+    attach = 6,         ///< shim: I am the shim of `process`, `pid`; carries its pidfd and the state page. On the birth
+                        ///< socket the keeper answers with what it holds, then `ready`
+    deposit = 7,        ///< shim: keep this descriptor
+    withdraw = 8,       ///< shim: drop what you hold under (kind, run, stream)
+    goodbye = 9,        ///< shim: I end in order; forget the process
+    held = 10,          ///< keeper: this you deposited
+    ready = 11,         ///< keeper: that was all
+    orphan_exited = 12,  ///< keeper: `pid` has ended, its record is in the state page
+    shim_gone = 13,     ///< keeper, to each hub connection: the shim of `process` has ended; `flag` 1 = said goodbye,
+                        ///< 2 = a successor was started (`pid`), 3 = it failed to come up thrice: given up
+};
+
+enum class HeldKind : std::uint16_t {
+    output = 1,    ///< read end of a pipe of the child's
+    input = 2,     ///< write end of its stdin
+    terminal = 3,  ///< PTY master
+    aux_read = 4,  ///< both ends of the pipe between PTY and ring
+    aux_write = 5,
+    listener = 6,
+    child = 7,     ///< pidfd of main; `pid`, `start_time`
+};
+
+struct KeeperMessage {
+    std::uint32_t magic = kKeeperMagic;
+    std::uint16_t version = kKeeperVersion;
+    KeeperVerb verb{};
+    std::uint64_t process = 0;
+    std::int32_t pid = 0;
+    std::uint32_t run = 0;
+    std::uint64_t start_time = 0;
+    HeldKind kind{};
+    ring::Stream stream{};
+    std::uint8_t flag = 0;
+    std::int32_t value = 0;
+};
+static_assert(sizeof(KeeperMessage) == 40);
+
+/// Number under which a shim finds its birth socket.
+inline constexpr int kBirthSocketFd = 3;
+
+}  // namespace pp::wire

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace pp::wire {
+
+// Versions of the conversations, and what each was for. A hub speaks every version from the oldest on; a shim speaks its
+// own. Fields are only ever added, with defaults; numbers and names are never used again.
+
+/// hub and shim (shim_messages.h).
+inline constexpr std::uint32_t kOldestShimProtocol = 1;
+inline constexpr std::uint32_t kShimProtocol = 1;  // 1: the first
+
+/// CLI and hub (control_messages.h).
+inline constexpr std::uint32_t kOldestControlProtocol = 1;
+inline constexpr std::uint32_t kControlProtocol = 1;  // 1: the first
+
+/// The launch file (launch.h).
+inline constexpr std::uint32_t kLaunchVersion = 1;  // 1: the first
+
+}  // namespace pp::wire
