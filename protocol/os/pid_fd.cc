@@ -61,6 +61,12 @@ bool PidFd::ended() const {
     return ::poll(&polled, 1, 0) == 1;
 }
 
+void PidFd::wait_for_end() const {
+    pollfd polled{fd_.get(), POLLIN, 0};
+    while (::poll(&polled, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
 std::optional<ExitStatus> PidFd::find_exit(rusage* usage) const {
     siginfo_t info{};
     if (wait_id(fd_.get(), &info, WEXITED | WNOWAIT | WNOHANG, usage) != 0 || info.si_pid == 0) return std::nullopt;

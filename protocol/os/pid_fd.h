@@ -42,6 +42,8 @@ class PidFd {
 
     /// True when the process has ended, reaped or not.
     [[nodiscard]] bool ended() const;
+    /// Sleeps until it has ended.
+    void wait_for_end() const;
 
     /// How our child ended, without reaping it: the record is written first, then reap() is called.
     /// Nothing while it runs, or if it is not our child (ECHILD).

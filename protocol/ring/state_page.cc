@@ -173,6 +173,8 @@ StateSnapshot read_state(int fd) {
     else
         damaged("has no whole lifecycle record");
     if (checksum(&page.orphan, offsetof(OrphanExit, checksum)) == page.orphan.checksum) state.orphan = page.orphan;
+    state.spawned_pid = page.spawned_pid;
+    state.spawned_run = page.spawned_run;
     return state;
 }
 

@@ -77,7 +77,7 @@ struct Lifecycle {
     std::uint32_t capture_error = 0;  ///< errno of the disk's last refusal, 0 while it takes all
     std::uint32_t read_fallback = 0;  ///< splice was refused: captured by read, not safe against SIGKILL
     std::uint32_t survivors = 0;      ///< of the last stop: alive after KILL
-    std::uint32_t reserved = 0;
+    std::uint32_t start_next = 0;     ///< a new run begins as soon as the stop is through
 };
 static_assert(sizeof(Lifecycle) == 136);
 
@@ -158,7 +158,10 @@ struct StatePageLayout {
 
     // 0x480
     OrphanExit orphan;
-    std::uint8_t orphan_padding[128 - sizeof(OrphanExit)];
+    /// pid of the newest child, stored by that child itself between vfork and exec: no moment in which it runs unrecorded
+    std::atomic<std::int32_t> spawned_pid;
+    std::atomic<std::uint32_t> spawned_run;
+    std::uint8_t orphan_padding[128 - sizeof(OrphanExit) - 8];
 
     // 0x500
     Head heads[kHeadSlots];
@@ -235,6 +238,8 @@ struct StateSnapshot {
     Source sources[kMaxSources] = {};
     Lifecycle lifecycle;
     OrphanExit orphan;
+    std::int32_t spawned_pid = 0;
+    std::uint32_t spawned_run = 0;
 };
 
 /// Reads a page. Throws std::runtime_error with the damage for a short, foreign or inconsistent one, and

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <sstream>
 #include <stdexcept>
 
 #include "protocol/os/atomic_file.h"
@@ -117,29 +116,34 @@ std::vector<ProcessNumber> Home::known_processes() const {
     return found;
 }
 
+// No streams here: the keeper links this, and iostreams alone would cost it more memory than all else.
 std::optional<HubEpoch> find_hub_epoch(const Home& home) {
     const auto text = os::find_file_content(home.hub_epoch(), 4096);
     if (!text) return std::nullopt;
-    HubEpoch epoch;
-    std::istringstream lines{*text};
-    std::string key;
-    while (lines >> key) {
-        if (key == "epoch") lines >> epoch.epoch;
-        else if (key == "pid") lines >> epoch.pid;
-        else if (key == "start_time") lines >> epoch.start_time;
-        else if (key == "version") lines >> epoch.version;
-        else if (key == "port") lines >> epoch.port;
-        else std::getline(lines, key);
-    }
+    const auto value = [&](const std::string& key) -> std::string {
+        const auto at = ("\n" + *text).find("\n" + key + " ");
+        if (at == std::string::npos) return {};
+        const auto begin = at + key.size() + 1;
+        return text->substr(begin, text->find('\n', begin) - begin);
+    };
+    const auto number = [&](const std::string& key) {
+        std::uint64_t parsed = 0;
+        const auto digits = value(key);
+        std::from_chars(digits.data(), digits.data() + digits.size(), parsed);
+        return parsed;
+    };
+    const HubEpoch epoch{number("epoch"), static_cast<int>(number("pid")), number("start_time"), value("version"),
+                         static_cast<int>(number("port"))};
     if (epoch.epoch == 0 || epoch.pid <= 0) return std::nullopt;
     return epoch;
 }
 
 void write_hub_epoch(const Home& home, const HubEpoch& epoch) {
-    std::ostringstream text;
-    text << "epoch " << epoch.epoch << "\npid " << epoch.pid << "\nstart_time " << epoch.start_time << "\nversion "
-         << epoch.version << "\nport " << epoch.port << "\n";
-    os::write_atomic_file(home.hub_epoch(), text.str(), 0600);
+    os::write_atomic_file(home.hub_epoch(),
+                          "epoch " + std::to_string(epoch.epoch) + "\npid " + std::to_string(epoch.pid) +
+                              "\nstart_time " + std::to_string(epoch.start_time) + "\nversion " + epoch.version +
+                              "\nport " + std::to_string(epoch.port) + "\n",
+                          0600);
 }
 
 Environment current_environment(char** environ) {

@@ -4,7 +4,8 @@
 
 namespace pp::wire {
 
-// run/p12.sock: SOCK_SEQPACKET, one fixed struct a message. Anyone of our uid may kick.
+// run/p12.sock: SOCK_SEQPACKET. To connect is to kick: the shim reads run/hub.epoch again and says Hello to the hub that
+// listens. The message that goes with it is for versions to come, and is not waited for.
 
 inline constexpr std::uint32_t kKickMagic = 0x4b435031;  // "1PCK"
 

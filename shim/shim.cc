@@ -1,0 +1,658 @@
+#include "shim/shim.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include "protocol/os/error.h"
+#include "protocol/os/proc.h"
+#include "protocol/os/unix_socket.h"
+#include "protocol/rundir/process_files.h"
+#include "shim/find_pipes.h"
+
+namespace pp::shim {
+namespace {
+
+using rundir::EventKind;
+using std::chrono::milliseconds;
+using wire::HeldKind;
+
+constexpr auto kCheckpointAfter = std::chrono::seconds{1};
+constexpr auto kKillPatience = std::chrono::seconds{5};  // what SIGKILL has not ended by then is stuck in the kernel
+
+std::int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t microseconds(const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+rundir::Launch load_launch(const rundir::Home& home, std::uint64_t process) {
+    auto launch = rundir::find_launch(home.launch(process));
+    if (!launch) throw std::runtime_error("launch file " + home.launch(process) + " is missing");
+    return *launch;
+}
+
+ring::Writer::Paths writer_paths(const rundir::Home& home, std::uint64_t process) {
+    return {home.state_page(process), home.ring(process), home.heads(process)};
+}
+
+std::uint64_t log_capacity(const rundir::Launch& launch) {
+    return launch.log_capacity == 0 ? ring::kDefaultCapacity : launch.log_capacity;
+}
+
+}  // namespace
+
+Shim::Shim(Setup setup)
+    : home_{std::move(setup.home)},
+      process_{setup.process},
+      signals_{SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ},
+      hold_{home_.hold()},
+      launch_{load_launch(home_, process_)},
+      writer_{ring::Writer::open(writer_paths(home_, process_), process_, log_capacity(launch_))},
+      events_{home_.events(process_)},
+      capture_{loop_, writer_,
+               {[this] { on_output(); }, [this](std::uint32_t run, ring::Stream stream) { on_pipe_end(run, stream); }}},
+      input_{loop_,
+             [this](std::uint64_t token, std::uint64_t taken, const std::string& error) { answer(token, error, taken); }},
+      tree_{loop_, process_, [this] { on_tree_change(); }},
+      grace_timer_{loop_, [this] { apply(Event::grace_over); }},
+      kill_timer_{loop_, [this] { apply(Event::kill_over); }},
+      checkpoint_timer_{loop_, [this] { writer_.checkpoint(false); }} {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    ::prctl(PR_SET_TIMERSLACK, 1000);  // ns: the pauses of capture are 200 µs
+    signal_watch_ = std::make_unique<os::Loop::Watch>(loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); });
+
+    ring::StatePage& page = writer_.page();
+    const auto files = rundir::read_process_files(home_, process_);
+    life_ = files.lifecycle();
+    if (page->next_event.load() <= 1) page->next_event.store(events_.next_number_on_disk());
+    const bool has_live_run = life_.run > 0 && life_.exit_kind == ring::ExitKind::none;
+    const bool succeeds = setup.takeover || has_live_run;
+
+    listener_ = os::listen_seqpacket(home_.shim_socket(process_));
+    listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
+    keeper_ = std::make_unique<KeeperLink>(loop_, home_, process_, page.fd(), std::move(setup.birth),
+                                           KeeperLink::Callbacks{[this] {
+                                                                     if (main_) on_main_ended();
+                                                                 },
+                                                                 [this] { on_new_keeper(); }});
+    hub_ = std::make_unique<HubLink>(
+        loop_, home_, process_, events_, page,
+        HubLink::Callbacks{[this](const wire::StartRun& request) { on_start(request); },
+                           [this](const wire::Stop& request) { on_stop(request); },
+                           [this](const wire::Signal& request) { on_signal(request); },
+                           [this](wire::Input request) { on_input(std::move(request)); },
+                           [this] {
+                               if (said_bye_) end();
+                           },
+                           [this] { consider_ending(); }, [this] { consider_ending(); }});
+    input_.on_closed([this] {
+        keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
+        append(new_event(EventKind::input_closed));
+        store_sources();
+    });
+    life_.shim_pid = ::getpid();
+    if (succeeds) {
+        resume();
+    } else {
+        state_ = {life_.run == 0 ? Phase::idle : Phase::finished, false};
+        apply(Event::start_requested);
+    }
+    // the socket is bound: a hub that listens from now on kicks, one that listened before is in hub.epoch
+    hub_->look_for_hub();
+    loop_.on_prepare([this] { return hub_->drain(); });
+    consider_ending();
+}
+
+Shim::~Shim() = default;
+
+// Beginning ------------------------------------------------------------------------------------------------------------
+
+/// Goes on where a dead shim stopped.
+void Shim::resume() {
+    ++life_.generation;
+    writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
+    reclaim_pipes(keeper_->claim());
+    if (const pid_t keeper = keeper_->keeper_pid(); keeper > 0) tree_.add_foster_parent(keeper);
+    if (life_.run == 0) {
+        state_ = {Phase::idle, false};
+        return apply(Event::start_requested);
+    }
+    const bool was_stopping = life_.stop_requested != 0 && life_.state != ring::LifeState::finished;
+    const auto spawned_run = writer_.page()->spawned_run.load();
+    if (life_.state == ring::LifeState::starting && spawned_run != life_.run) {
+        // the old shim died before it could start the child: nothing of this run exists
+        --life_.run;
+        state_ = {life_.run == 0 ? Phase::idle : Phase::finished, false};
+        return apply(Event::start_requested);
+    }
+    state_ = resumed(life_.exit_kind == ring::ExitKind::none, was_stopping, life_.start_next != 0);
+    append(new_event(EventKind::taken_over));
+    find_pipes_in_proc();
+    if (life_.exit_kind == ring::ExitKind::none)
+        resume_main();
+    else
+        tree_.scan(0);
+    publish();
+    if (state_.phase == Phase::stopping || state_.phase == Phase::clearing) arm_grace();
+    if (!main_ && tree_.empty()) apply(Event::tree_gone);
+}
+
+void Shim::resume_main() {
+    const auto& page = *writer_.page();
+    if (life_.main_pid == 0 || life_.state == ring::LifeState::starting) {  // killed between vfork and the record of it
+        life_.main_pid = page.spawned_pid.load();
+        const auto stat = os::find_proc_stat(life_.main_pid);
+        life_.main_start_time = stat ? stat->start_time : 0;
+        life_.state = ring::LifeState::running;
+        if (life_.started_at_ns == 0) life_.started_at_ns = now_ns();
+    }
+    if (!already_told(EventKind::started, life_.run)) {
+        auto event = new_event(EventKind::started);
+        event.start_time = life_.main_start_time;
+        append(event);
+    }
+    auto found = life_.main_pid > 0 ? os::PidFd::find(life_.main_pid) : std::nullopt;
+    const auto stat = found ? os::find_proc_stat(life_.main_pid) : std::nullopt;
+    if (!stat || stat->start_time != life_.main_start_time) {
+        main_ = os::PidFd{os::UniqueFd{}, life_.main_pid};  // gone and reaped: what is known of it is on record, or nothing
+        return on_main_ended();
+    }
+    main_ = std::move(*found);
+    main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
+    keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
+}
+
+void Shim::reclaim_pipes(std::vector<KeeperLink::Held> held) {
+    for (auto& item : held) {
+        if (item.what.kind == HeldKind::output) capture_.add(std::move(item.fd), item.what.stream, item.what.run);
+        if (item.what.kind == HeldKind::input) input_.open(std::move(item.fd), item.what.run);
+    }
+}
+
+/// What the keeper could not give back (it died too) is looked for by its recorded inode in the tree's /proc/PID/fd.
+void Shim::find_pipes_in_proc() {
+    std::vector<ring::Source> missing;
+    for (const ring::Source& source : writer_.page()->sources) {
+        if (source.pipe_inode == 0) continue;
+        bool known = source.input != 0 ? input_.is_open() : false;
+        capture_.for_each([&](int, ring::Stream stream, std::uint32_t run) {
+            known = known || (source.input == 0 && stream == source.stream && run == source.run);
+        });
+        if (!known) missing.push_back(source);
+    }
+    if (missing.empty()) return;
+    for (auto& found : find_pipes(tree_.pids(life_.exit_kind == ring::ExitKind::none ? life_.main_pid : 0), missing)) {
+        keeper_->deposit(found.source.input != 0 ? HeldKind::input : HeldKind::output, found.source.run,
+                         found.source.stream, found.fd.get());
+        if (found.source.input != 0)
+            input_.open(std::move(found.fd), found.source.run);
+        else
+            capture_.add(std::move(found.fd), found.source.stream, found.source.run);
+    }
+    store_sources();
+}
+
+void Shim::begin_run() {
+    ring::StatePage& page = writer_.page();
+    if (life_.run > 0) {
+        ++life_.restarts;
+        try {
+            launch_ = load_launch(home_, process_);  // it may have been replaced since
+        } catch (const std::exception&) {
+            // damaged meanwhile: the one that the last run was started from still holds
+        }
+    }
+    const ring::Lifecycle before = life_;
+    life_ = ring::Lifecycle{};
+    life_.run = before.run + 1;
+    life_.restarts = before.restarts;
+    life_.generation = before.generation;
+    life_.shim_pid = ::getpid();
+    life_.dropped_bytes = before.dropped_bytes;
+    life_.state = ring::LifeState::starting;
+    life_.start_cursor = writer_.tail();
+    life_.started_at_ns = now_ns();
+    page->spawned_pid.store(0);
+    publish();
+    writer_.begin_run(life_.run);
+
+    Pipes pipes;
+    try {
+        pipes = make_pipes(launch_);
+    } catch (const std::system_error& error) {
+        return fail_start(error.code().value(), "make pipes");
+    }
+    // before the child runs: whatever happens to us from now on, it will not notice
+    for (const auto& output : pipes.outputs)
+        keeper_->deposit(HeldKind::output, life_.run, output.stream, output.ours.get());
+    if (pipes.input_ours)
+        keeper_->deposit(HeldKind::input, life_.run, ring::Stream::merged, pipes.input_ours.get());
+
+    auto spawned = spawn(launch_, life_.run, pipes, page);
+    for (auto& output : pipes.outputs) {
+        output.theirs.reset();
+        if (spawned.error == 0) capture_.add(std::move(output.ours), output.stream, life_.run);
+        else keeper_->withdraw(HeldKind::output, life_.run, output.stream);
+    }
+    pipes.input_theirs.reset();
+    if (spawned.error != 0) {
+        if (pipes.input_ours) keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
+        return fail_start(spawned.error, spawned.failed);
+    }
+
+    main_ = std::move(spawned.main);
+    life_.main_pid = main_.pid();
+    life_.main_start_time = spawned.start_time;
+    life_.state = ring::LifeState::running;
+    auto event = new_event(EventKind::started);
+    event.start_time = life_.main_start_time;
+    append(event);
+    publish();
+    keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
+    main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
+    input_.open(std::move(pipes.input_ours), life_.run);
+    store_sources();
+    for (const auto token : std::exchange(start_tokens_, {})) answer(token, {}, life_.run);
+}
+
+void Shim::fail_start(int error, const char* failed) {
+    life_.state = ring::LifeState::finished;
+    life_.exit_kind = ring::ExitKind::not_started;
+    life_.exit_value = error;
+    life_.ended_at_ns = now_ns();
+    life_.end_cursor = writer_.tail();
+    auto event = new_event(EventKind::start_failed);
+    std::strncpy(event.text, failed, sizeof event.text - 1);
+    append(event);
+    publish();
+    for (const auto token : std::exchange(start_tokens_, {}))
+        answer(token, std::string{"could not "} + failed + ": " + os::error_text(error));
+    apply(Event::start_failed);
+    consider_ending();
+}
+
+// Deciding and doing ---------------------------------------------------------------------------------------------------
+
+void Shim::apply(Event event) {
+    const Step decided = step(state_, event, !tree_.empty());
+    state_ = decided.state;
+    perform(decided.action);
+}
+
+void Shim::perform(Action action) {
+    switch (action) {
+        case Action::none:
+        case Action::refuse_running:
+        case Action::record_exit: return;  // recorded by on_main_ended, whatever was decided
+        case Action::record_exit_and_terminate_rest: return terminate_rest();
+        case Action::spawn: return begin_run();
+        case Action::signal_main: return signal_main();
+        case Action::terminate_rest:
+            arm_grace();
+            return terminate_rest();
+        case Action::kill_all: return kill_all();
+        case Action::report_stop: return finish_stop();
+        case Action::report_stop_and_spawn:
+            finish_stop();
+            return apply(Event::start_requested);
+        case Action::note_tree_gone:
+            tell_tree_gone();
+            return consider_ending();
+    }
+}
+
+void Shim::arm_grace() {
+    if (grace_.count() > 0)
+        grace_timer_.set(std::chrono::duration_cast<os::Loop::Clock::duration>(grace_));
+    else
+        apply(Event::grace_over);
+}
+
+/// To main's group, as a terminal does. Main is our child or held by pidfd, and not reaped: its number is its own.
+void Shim::signal_main() {
+    life_.stop_requested = 1;
+    life_.state = ring::LifeState::stopping;
+    life_.start_next = state_.start_next ? 1 : 0;
+    auto event = new_event(EventKind::stop_requested);
+    event.signal = stop_signal_;
+    append(event);
+    publish();
+    if (grace_.count() > 0 && !main_.ended()) ::kill(-main_.pid(), stop_signal_);
+    arm_grace();
+}
+
+void Shim::terminate_rest() {
+    tree_.scan(main_ ? main_.pid() : 0);
+    if (tree_.empty() && !main_) return apply(Event::tree_gone);
+    tree_.send_signal(SIGTERM);
+}
+
+void Shim::kill_all() {
+    tree_.scan(main_ ? main_.pid() : 0);
+    tree_.send_signal(SIGKILL);
+    if (main_) main_.send_signal(SIGKILL);
+    tree_.scan(main_ ? main_.pid() : 0);  // who was forked while we looked
+    tree_.send_signal(SIGKILL);
+    kill_timer_.set(std::chrono::duration_cast<os::Loop::Clock::duration>(kKillPatience));
+    if (!main_ && tree_.empty()) apply(Event::tree_gone);
+}
+
+/// The tree is gone, or what remains of it cannot be ended and is named.
+void Shim::finish_stop() {
+    grace_timer_.clear();
+    kill_timer_.clear();
+    life_.survivors = static_cast<std::uint32_t>(tree_.size() + (main_ ? 1 : 0));
+    life_.descendants = static_cast<std::uint32_t>(tree_.size());
+    if (!state_.start_next && state_.phase == Phase::finished) life_.state = ring::LifeState::finished;
+    tell_tree_gone();
+    publish();
+    for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, tree_.text());
+    consider_ending();
+}
+
+// What happens ---------------------------------------------------------------------------------------------------------
+
+/// Whoever of our uid connects kicks: what a connection says is for versions to come, and is not waited for.
+void Shim::on_socket() {
+    while (os::accept_own_uid(listener_.get())) hub_->look_for_hub();
+}
+
+void Shim::on_child_signal() {
+    while (const auto info = signals_.try_read()) {
+        // TERM, INT, HUP: a shim ends with its process, not before. CHLD: below.
+    }
+    while (true) {
+        siginfo_t info{};
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) != 0 || info.si_pid == 0) return;
+        if (main_ && info.si_pid == main_.pid()) {
+            on_main_ended();
+            if (main_) return;
+            continue;
+        }
+        ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);  // a grandchild that came to us
+    }
+}
+
+/// How main ended: as its parent, from the keeper's record, or as a stranger. Nothing if that is not known yet.
+std::optional<ring::OrphanExit> Shim::find_exit_record() {
+    rusage usage{};
+    auto status = main_.get() >= 0 ? main_.find_exit(&usage) : std::nullopt;
+    ring::OrphanExit exit;
+    exit.ended_at_ns = now_ns();
+    if (!status) {
+        const auto state = ring::read_state(writer_.page().fd());
+        const bool is_ours = state.orphan.pid == main_.pid() && state.orphan.kind != ring::ExitKind::none &&
+                             (state.orphan.start_time == 0 || state.orphan.start_time == life_.main_start_time);
+        if (is_ours) return state.orphan;
+        if (main_.get() >= 0) {
+            const auto stat = os::find_proc_stat(main_.pid());
+            const bool keeper_will_tell = stat && stat->parent == keeper_->keeper_pid() && keeper_->keeper_pid() > 0;
+            if (keeper_will_tell) return std::nullopt;
+            status = os::find_exit_of_stranger(main_, life_.main_start_time);
+            if (!status) {  // the keeper may have reaped it between our two looks
+                const auto again = ring::read_state(writer_.page().fd());
+                if (again.orphan.pid == main_.pid() && again.orphan.kind != ring::ExitKind::none) return again.orphan;
+            }
+        }
+    }
+    const os::ExitStatus known = status.value_or(os::ExitStatus{});
+    exit.kind = known.kind == os::ExitStatus::Kind::exited     ? ring::ExitKind::exited
+                : known.kind == os::ExitStatus::Kind::signaled ? ring::ExitKind::signaled
+                                                               : ring::ExitKind::unknown;
+    exit.value = known.value;
+    exit.core_dumped = known.core ? 1 : 0;
+    exit.user_us = microseconds(usage.ru_utime);
+    exit.system_us = microseconds(usage.ru_stime);
+    exit.max_resident_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
+    return exit;
+}
+
+void Shim::on_main_ended() {
+    const auto exit = find_exit_record();
+    if (!exit) {
+        if (main_watch_) main_watch_->pause(true);  // the keeper, its parent now, is about to tell
+        return;
+    }
+    record_exit(*exit);
+}
+
+/// Exit first, then drain: what main wrote is in the pipe by now, so a bounded look takes all of it, however long a
+/// descendant holds the pipe open. Recorded, then told, then reaped.
+void Shim::record_exit(const ring::OrphanExit& exit) {
+    capture_.drain_what_is_there(life_.run);
+    life_.exit_kind = exit.kind;
+    life_.exit_value = exit.value;
+    life_.core_dumped = exit.core_dumped;
+    life_.user_us = exit.user_us;
+    life_.system_us = exit.system_us;
+    life_.max_resident_kib = exit.max_resident_kib;
+    life_.ended_at_ns = exit.ended_at_ns;
+    life_.end_cursor = writer_.tail();
+    if (state_.phase == Phase::running) life_.state = ring::LifeState::finished;
+    const os::PidFd ended = std::move(main_);
+    main_ = {};
+    main_watch_.reset();
+    tree_.scan(0);
+    life_.descendants = static_cast<std::uint32_t>(tree_.size());
+    if (!already_told(EventKind::exited, life_.run)) {
+        auto event = new_event(EventKind::exited);
+        event.pid = life_.main_pid;
+        append(event);
+    }
+    publish();
+    if (ended.get() >= 0) ended.reap();
+    writer_.page()->spawned_pid.store(0);
+    keeper_->withdraw(HeldKind::child, life_.run, ring::Stream::merged);
+    try {
+        rundir::write_final_record(home_, process_, life_);
+    } catch (const std::exception&) {
+        // a full disk: the page has it until the machine goes down
+    }
+    const bool input_was_open = input_.is_open();
+    input_.close("the process has ended");
+    if (input_was_open) keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
+    store_sources();
+    apply(Event::main_exited);
+    if (!main_ && tree_.empty()) apply(Event::tree_gone);
+    consider_ending();
+}
+
+void Shim::on_tree_change() {
+    life_.descendants = static_cast<std::uint32_t>(tree_.size());
+    publish();
+    if (!main_ && tree_.empty()) apply(Event::tree_gone);
+}
+
+void Shim::on_output() {
+    if (!checkpoint_timer_.armed()) checkpoint_timer_.set(kCheckpointAfter);
+    if (writer_.capture_error() != static_cast<int>(life_.capture_error) || writer_.read_fallback() != (life_.read_fallback != 0) ||
+        writer_.dropped_bytes() != life_.dropped_bytes)
+        note_capture_faults();
+    hub_->on_output(writer_.tail());
+}
+
+void Shim::note_capture_faults() {
+    const bool changed = writer_.capture_error() != static_cast<int>(life_.capture_error);
+    life_.capture_error = static_cast<std::uint32_t>(writer_.capture_error());
+    life_.read_fallback = writer_.read_fallback() ? 1 : 0;
+    life_.dropped_bytes = writer_.dropped_bytes();
+    if (changed) {
+        auto event = new_event(EventKind::capture_fault);
+        event.exit_value = writer_.capture_error();
+        append(event);
+    }
+    publish();
+}
+
+void Shim::on_pipe_end(std::uint32_t run, ring::Stream stream) {
+    keeper_->withdraw(HeldKind::output, run, stream);
+    store_sources();
+    if (capture_.empty()) append(new_event(EventKind::drained));
+    consider_ending();
+}
+
+void Shim::on_new_keeper() {
+    capture_.for_each([this](int fd, ring::Stream stream, std::uint32_t run) {
+        keeper_->deposit(HeldKind::output, run, stream, fd);
+    });
+    if (input_.is_open()) keeper_->deposit(HeldKind::input, input_.run(), ring::Stream::merged, input_.fd());
+    if (main_)
+        keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
+    // the dead keeper may have been about to tell how main ended
+    if (main_ && main_.ended()) on_main_ended();
+}
+
+// Requests of the hub --------------------------------------------------------------------------------------------------
+
+std::string Shim::refusal(std::uint32_t run) const {
+    if (run == life_.run) return {};
+    return "run " + std::to_string(run) + " was meant, but the newest is run " + std::to_string(life_.run);
+}
+
+void Shim::on_start(const wire::StartRun& request) {
+    said_bye_ = false;  // it crossed our Bye
+    if (request.run == life_.run && life_.run > 0) return answer(request.token, {}, life_.run);  // asked again
+    if (request.run != life_.run + 1)
+        return answer(request.token, "run " + std::to_string(request.run) + " was meant, but the next is run " +
+                                         std::to_string(life_.run + 1));
+    if (!request.replace && (state_.phase == Phase::running || main_))
+        return answer(request.token, "the process is running already");
+    start_tokens_.push_back(request.token);
+    if (request.replace) {
+        stop_signal_ = request.signal;
+        grace_ = milliseconds{request.grace_ms};
+    }
+    apply(request.replace ? Event::replace_requested : Event::start_requested);
+}
+
+void Shim::on_stop(const wire::Stop& request) {
+    said_bye_ = false;
+    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
+    stop_tokens_.push_back(request.token);
+    if (state_.phase != Phase::stopping && state_.phase != Phase::clearing) {
+        stop_signal_ = request.signal;
+        grace_ = milliseconds{request.grace_ms};
+    } else if (request.grace_ms == 0) {
+        grace_ = milliseconds{0};  // asked to end it now: the grace that runs is cut short
+        apply(Event::grace_over);
+    }
+    for (const auto token : std::exchange(start_tokens_, {})) answer(token, "pp was asked to stop the process meanwhile");
+    apply(Event::stop_requested);
+}
+
+void Shim::on_signal(const wire::Signal& request) {
+    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
+    if (!main_ || main_.ended()) return answer(request.token, "the process has ended");
+    ::kill(-main_.pid(), request.signal);
+    answer(request.token);
+}
+
+void Shim::on_input(wire::Input request) {
+    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
+    if (!main_) return answer(request.token, "the process has ended");
+    if (launch_.stdin_mode != "pipe")
+        return answer(request.token, "its stdin is the null device; start it with stdin \"pipe\" to send input");
+    input_.request(request.token, std::move(request.data), request.eof);
+}
+
+void Shim::answer(std::uint64_t token, const std::string& error, std::uint64_t count, std::string detail) {
+    wire::Done done;
+    done.token = token;
+    done.ok = error.empty();
+    done.error = error;
+    done.count = count;
+    done.detail = std::move(detail);
+    if (hub_) hub_->send_done(done);
+}
+
+// Telling --------------------------------------------------------------------------------------------------------------
+
+void Shim::publish() { writer_.page().publish(life_); }
+
+rundir::Event Shim::new_event(EventKind kind) const {
+    rundir::Event event;
+    event.kind = kind;
+    event.time_ns = now_ns();
+    event.run = life_.run;
+    event.pid = life_.main_pid;
+    event.cursor = writer_.tail();
+    event.exit_kind = life_.exit_kind;
+    event.exit_value = life_.exit_value;
+    event.core_dumped = life_.core_dumped;
+    event.stop_requested = life_.stop_requested;
+    event.user_us = life_.user_us;
+    event.system_us = life_.system_us;
+    event.max_resident_kib = life_.max_resident_kib;
+    event.descendants = life_.descendants;
+    event.generation = life_.generation;
+    return event;
+}
+
+void Shim::append(rundir::Event event) {
+    events_.append(writer_.page(), event);
+    if (hub_) hub_->send_event(event);
+}
+
+/// Once per run.
+void Shim::tell_tree_gone() {
+    if (already_told(EventKind::tree_gone, life_.run)) return;
+    append(new_event(EventKind::tree_gone));
+}
+
+bool Shim::already_told(EventKind kind, std::uint32_t run) const {
+    const auto next = const_cast<ring::Writer&>(writer_).page()->next_event.load();
+    for (auto number = next > 64 ? next - 64 : 1; number < next; ++number) {
+        const auto event = events_.find(number);
+        if (event && event->kind == kind && event->run == run) return true;
+    }
+    return false;
+}
+
+void Shim::store_sources() {
+    auto& sources = writer_.page()->sources;
+    std::size_t used = 0;
+    const auto add = [&](int fd, ring::Stream stream, std::uint32_t run, bool input) {
+        if (used == ring::kMaxSources) return;
+        ring::Source source;
+        source.pipe_inode = inode_of(fd);
+        source.run = run;
+        source.stream = stream;
+        source.input = input ? 1 : 0;
+        sources[used++] = source;
+    };
+    capture_.for_each([&](int fd, ring::Stream stream, std::uint32_t run) { add(fd, stream, run, false); });
+    if (input_.is_open()) add(input_.fd(), ring::Stream::merged, input_.run(), true);
+    for (; used < ring::kMaxSources; ++used) sources[used] = ring::Source{};
+}
+
+/// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do.
+void Shim::consider_ending() {
+    if (!hub_ || state_.phase != Phase::finished || main_ || !tree_.empty() || !capture_.empty()) return;
+    if (life_.drained == 0) {
+        life_.drained = 1;
+        publish();
+    }
+    if (!hub_->connected()) return end();  // the events are on disk for whoever comes
+    if (hub_->owes_acknowledgement() || said_bye_) return;
+    said_bye_ = true;
+    hub_->say_bye();
+}
+
+void Shim::end() {
+    writer_.checkpoint(true);
+    ::unlink(home_.shim_socket(process_).c_str());
+    keeper_->say_goodbye();
+    loop_.stop();
+}
+
+}  // namespace pp::shim

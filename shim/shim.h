@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "protocol/os/loop.h"
+#include "protocol/os/ofd_lock.h"
+#include "protocol/os/pid_fd.h"
+#include "protocol/os/signal_fd.h"
+#include "protocol/os/unique_fd.h"
+#include "protocol/ring/writer.h"
+#include "protocol/rundir/event_log.h"
+#include "protocol/rundir/home.h"
+#include "protocol/rundir/launch.h"
+#include "shim/capture.h"
+#include "shim/child.h"
+#include "shim/hub_link.h"
+#include "shim/input.h"
+#include "shim/keeper_link.h"
+#include "shim/lifecycle.h"
+#include "shim/tree.h"
+
+namespace pp::shim {
+
+/// One process: joins loop, child, capture, tree and the lines to keeper and hub; lifecycle.h decides.
+///
+/// Before the child exists, any failure ends the shim (main.cc turns it into an exit code). After that nothing does: the
+/// disk gone, it keeps emptying the pipe; the hub gone, it keeps the events. It may be SIGKILLed anywhere: all that its
+/// successor needs is in the state page, the event file and the keeper's hands.
+class Shim {
+  public:
+    struct Setup {
+        rundir::Home home;
+        std::uint64_t process = 0;
+        bool takeover = false;  ///< begin no run of our own accord: go on with what there is
+        os::UniqueFd birth;     ///< socket to the keeper, if it gave us one
+    };
+
+    /// The caller holds the process's lock and has blocked no signal yet. Throws what setting up throws.
+    explicit Shim(Setup setup);
+    ~Shim();
+
+    void run() { loop_.run(); }
+
+  private:
+    // beginning
+    void resume();
+    void resume_main();
+    void reclaim_pipes(std::vector<KeeperLink::Held> held);
+    void find_pipes_in_proc();
+    void begin_run();
+    void fail_start(int error, const char* failed);
+
+    // deciding and doing
+    void apply(Event event);
+    void perform(Action action);
+    void arm_grace();
+    void signal_main();
+    void terminate_rest();
+    void kill_all();
+    void finish_stop();
+
+    // what happens
+    void on_socket();
+    void on_child_signal();
+    void on_main_ended();
+    std::optional<ring::OrphanExit> find_exit_record();
+    void record_exit(const ring::OrphanExit& exit);
+    void on_tree_change();
+    void on_output();
+    void on_pipe_end(std::uint32_t run, ring::Stream stream);
+    void on_new_keeper();
+
+    // requests of the hub
+    void on_start(const wire::StartRun& request);
+    void on_stop(const wire::Stop& request);
+    void on_signal(const wire::Signal& request);
+    void on_input(wire::Input request);
+    void answer(std::uint64_t token, const std::string& error = {}, std::uint64_t count = 0, std::string detail = {});
+    std::string refusal(std::uint32_t run) const;
+
+    // telling
+    void publish();
+    rundir::Event new_event(rundir::EventKind kind) const;
+    void append(rundir::Event event);
+    [[nodiscard]] bool already_told(rundir::EventKind kind, std::uint32_t run) const;
+    void store_sources();
+    void note_capture_faults();
+    void tell_tree_gone();
+    void consider_ending();
+    void end();
+
+    rundir::Home home_;
+    std::uint64_t process_;
+    os::Loop loop_;
+    os::SignalFd signals_;
+    os::UniqueFd hold_;
+    rundir::Launch launch_;
+    ring::Writer writer_;
+    rundir::EventLog events_;
+    ring::Lifecycle life_;
+    State state_;
+
+    Capture capture_;
+    Input input_;
+    Tree tree_;
+    std::unique_ptr<KeeperLink> keeper_;
+    std::unique_ptr<HubLink> hub_;
+    os::UniqueFd listener_;
+    std::unique_ptr<os::Loop::Watch> listener_watch_;
+    std::unique_ptr<os::Loop::Watch> signal_watch_;
+
+    os::PidFd main_;
+    std::unique_ptr<os::Loop::Watch> main_watch_;
+    os::Loop::Timer grace_timer_;
+    os::Loop::Timer kill_timer_;
+    os::Loop::Timer checkpoint_timer_;
+    int stop_signal_ = SIGTERM;
+    std::chrono::milliseconds grace_{5000};
+    std::vector<std::uint64_t> stop_tokens_;
+    std::vector<std::uint64_t> start_tokens_;
+    bool said_bye_ = false;
+};
+
+}  // namespace pp::shim
