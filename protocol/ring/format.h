@@ -70,6 +70,15 @@ struct Gap {
 };
 inline constexpr std::size_t kMaxGaps = 8;  ///< with more, the two oldest become one that spans both
 
+/// Start of a run, kept beside the ring: cursors [begin, begin + length) in slot run % kHeadSlots of the heads file.
+struct Head {
+    std::uint64_t run = 0;  ///< 0: none
+    std::uint64_t begin = 0;
+    std::uint64_t length = 0;
+};
+inline constexpr std::size_t kHeadSlots = 8;
+inline constexpr std::uint64_t kHeadSize = 64u << 10;
+
 /// Shape of a ring file, fixed when it is made.
 struct Geometry {
     std::uint64_t capacity = 0;          ///< payload bytes, a power of two
@@ -100,6 +109,7 @@ struct Superblock {
     std::uint64_t descriptors = 0;  ///< count ever published
     std::uint64_t lines = 0;
     Gap gaps[kMaxGaps] = {};
+    Head heads[kHeadSlots] = {};
     std::uint64_t checksum = 0;  ///< of all bytes before
 };
 static_assert(sizeof(Superblock) < kSuperblockSize);

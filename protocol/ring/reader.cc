@@ -26,6 +26,7 @@ StateSnapshot from_checkpoint(const Superblock& block) {
     state.descriptors = block.descriptors;
     state.lines = block.lines;
     state.lines_upto = block.tail;
+    std::copy(block.heads, block.heads + kHeadSlots, state.heads);
     while (state.gap_count < kMaxGaps && block.gaps[state.gap_count].end > block.gaps[state.gap_count].begin)
         ++state.gap_count;
     std::copy(block.gaps, block.gaps + kMaxGaps, state.gaps);
@@ -120,63 +121,67 @@ Reader::Read Reader::read(std::uint64_t cursor, std::uint64_t limit, std::span<s
     const auto end = std::min(limit, state_.tail);
     Read result;
     result.next = cursor;
-    if (cursor >= end || buffer.empty()) return result;
-
+    if (buffer.empty()) return result;
     const auto skip_to = [&](std::uint64_t target) {
         target = std::min(target, end);
-        if (target > result.next) {
-            result.lost += target - result.next;
-            result.next = target;
-        }
+        if (target <= result.next) return;
+        result.lost += target - result.next;
+        result.next = target;
     };
-    if (cursor < oldest_byte()) {
-        if (const auto size = read_head(cursor, end, buffer); size > 0) {
-            result.size = size;
-            result.next = cursor + size;
-            return result;
+    const auto found = [&](std::size_t size) {
+        result.size = size;
+        result.next += size;
+        return result;
+    };
+
+    while (result.next < end) {  // each turn returns or moves on
+        auto stop = end;
+        for (std::size_t i = 0; i < state_.gap_count; ++i) {
+            const Gap& gap = state_.gaps[i];
+            if (result.next >= gap.begin && result.next < gap.end) skip_to(gap.end);
+            if (gap.begin > result.next) stop = std::min(stop, gap.begin);
         }
-        auto target = oldest_byte();
-        for (const auto& head : state_.heads) {  // a later run's head may come before what the ring has
-            if (head.length > 0 && head.begin > cursor && head.begin < target) target = head.begin;
-        }
-        skip_to(target);
+        if (result.next >= stop) continue;
         if (result.next < oldest_byte()) {
-            result.size = read_head(result.next, end, buffer);
-            result.next += result.size;
-            return result;
+            if (const auto size = read_head(result.next, stop, buffer); size > 0) return found(size);
+            auto target = std::min(stop, oldest_byte());
+            for (const auto& head : state_.heads) {  // a later run's head may come before what the ring has
+                if (head.length > 0 && head.begin > result.next) target = std::min(target, head.begin);
+            }
+            skip_to(target);
+            continue;
         }
-    }
 
-    auto stop = end;
-    for (std::size_t i = 0; i < state_.gap_count; ++i) {
-        const Gap& gap = state_.gaps[i];
-        if (result.next >= gap.begin && result.next < gap.end) skip_to(gap.end);
-        if (gap.begin > result.next) stop = std::min(stop, gap.begin);
-    }
-    if (result.next >= stop) return result;
-
-    const auto want = std::min<std::uint64_t>(buffer.size(), stop - result.next);
-    const auto got = read_data(result.next, buffer.first(static_cast<std::size_t>(want)));
-    std::atomic_thread_fence(std::memory_order_acquire);
-    refresh();  // what was overwritten while we copied is not what it was
-    const auto safe = oldest_byte();
-    std::size_t torn = 0;
-    if (safe > result.next) torn = static_cast<std::size_t>(std::min<std::uint64_t>(safe - result.next, got));
-    if (torn > 0) {
+        const auto want = std::min<std::uint64_t>(buffer.size(), stop - result.next);
+        const auto got = read_data(result.next, buffer.first(static_cast<std::size_t>(want)));
+        std::atomic_thread_fence(std::memory_order_acquire);
+        refresh();  // what was overwritten while we copied is not what it was
+        if (got == 0) {  // the file was cut short, or the disk cannot read it
+            skip_to(stop);
+            continue;
+        }
+        const auto safe = oldest_byte();
+        if (safe <= result.next) return found(got);
+        if (safe >= result.next + got || in_a_head(result.next)) continue;
+        const auto torn = static_cast<std::size_t>(safe - result.next);
         std::memmove(buffer.data(), buffer.data() + torn, got - torn);
-        result.lost += torn;
-        result.next += torn;
+        skip_to(safe);
+        return found(got - torn);
     }
-    result.size = got - torn;
-    result.next += result.size;
     return result;
+}
+
+bool Reader::in_a_head(std::uint64_t cursor) const {
+    return std::any_of(std::begin(state_.heads), std::end(state_.heads), [&](const Head& head) {
+        return cursor >= head.begin && cursor - head.begin < std::min(head.length, kHeadSize);
+    });
 }
 
 std::size_t Reader::read_head(std::uint64_t cursor, std::uint64_t limit, std::span<std::byte> buffer) {
     for (std::size_t slot = 0; slot < kHeadSlots; ++slot) {
         const Head head = state_.heads[slot];
         const auto length = std::min(head.length, kHeadSize);
-        if (cursor < head.begin || cursor >= head.begin + length) continue;
+        if (cursor < head.begin || cursor - head.begin >= length) continue;
         if (!heads_) heads_.reset(::open(heads_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (!heads_) return 0;
         const auto within = cursor - head.begin;
@@ -197,64 +202,95 @@ std::optional<Head> Reader::find_head(std::uint32_t run) const {
     return Head{head.run, head.begin, std::min(head.length, kHeadSize)};
 }
 
-std::vector<Chunk> Reader::chunks(std::uint64_t begin, std::uint64_t end) {
-    refresh();
-    end = std::min(end, state_.tail);
-    std::vector<Chunk> found;
-    const auto last = state_.descriptors;
-    auto low = oldest_descriptor();
-    if (begin >= end || low >= last) return found;
-
-    // the last descriptor that begins at or before `begin`
-    auto high = last;
-    while (high - low > 1) {
+template <class Before>
+std::uint64_t Reader::partition(std::uint64_t low, std::uint64_t high, Before before) {
+    while (low < high) {
         const auto middle = low + (high - low) / 2;
         const auto candidate = descriptor(middle);
-        if (!candidate) return found;
-        (candidate->begin <= begin ? low : high) = middle;
+        if (candidate && before(*candidate))
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
+}
 
+std::vector<Chunk> Reader::chunks(std::uint64_t begin, std::uint64_t end, std::size_t max) {
+    refresh();
+    end = std::min(end, state_.tail);
+    const auto oldest = oldest_descriptor();
+    if (begin >= end || oldest >= state_.descriptors) return {};
+    const auto after =
+        partition(oldest, state_.descriptors, [&](const Descriptor& candidate) { return candidate.begin <= begin; });
+    return chunks_from(after > oldest ? after - 1 : oldest, begin, end, max);
+}
+
+std::vector<Chunk> Reader::last_chunks(std::uint64_t begin, std::uint64_t end, std::size_t max) {
+    refresh();
+    end = std::min(end, state_.tail);
+    const auto oldest = oldest_descriptor();
+    if (begin >= end || oldest >= state_.descriptors || max == 0) return {};
+    const auto after =
+        partition(oldest, state_.descriptors, [&](const Descriptor& candidate) { return candidate.begin < end; });
+    return chunks_from(after - std::min<std::uint64_t>(after - oldest, max), begin, end, max);
+}
+
+std::uint64_t Reader::cursor_at_time(std::int64_t time_ns) {
+    refresh();
+    const auto last = state_.descriptors;
+    const auto number =
+        partition(oldest_descriptor(), last, [&](const Descriptor& candidate) { return candidate.time_ns < time_ns; });
+    const auto found = number < last ? descriptor(number) : std::nullopt;
+    return found ? std::min(found->begin, state_.tail) : state_.tail;
+}
+
+std::vector<Chunk> Reader::chunks_from(std::uint64_t number, std::uint64_t begin, std::uint64_t end, std::size_t max) {
+    std::vector<Chunk> found;
+    max = std::min(max, SIZE_MAX / 2);
+    const auto last = state_.descriptors;
+    const auto tail = state_.tail;
     std::array<Descriptor, 512> block;
-    std::uint64_t number = low;
     std::uint64_t previous = 0;
-    while (number < last) {
+    bool past = false;
+    while (number < last && !past) {
         const auto slot = number % state_.geometry.descriptor_count;
-        const auto count = std::min<std::uint64_t>({block.size(), last - number, state_.geometry.descriptor_count - slot});
+        const auto count = std::min<std::uint64_t>({block.size(), last - number, state_.geometry.descriptor_count - slot,
+                                                    max - found.size() + 1});  // one more, to know where the last one ends
         const auto bytes = static_cast<std::size_t>(count) * sizeof(Descriptor);
         if (::pread(ring_.get(), block.data(), bytes, static_cast<off_t>(state_.geometry.offset_of_descriptor(number))) !=
             static_cast<ssize_t>(bytes))
             break;
-        bool past = false;
-        for (std::size_t i = 0; i < count && !past; ++i) {
+        refresh();  // descriptors that were overwritten while we read them are none
+        const auto overwritten = oldest_descriptor() > number ? oldest_descriptor() - number : 0;
+        if (overwritten > 0) found.clear();  // and so are those before them
+        for (auto i = std::min(overwritten, count); i < count && !past; ++i) {
             const Descriptor& d = block[i];
-            if (d.begin < previous || d.begin > state_.tail) continue;  // damaged: never trusted, never fatal
+            if (d.begin < previous || d.begin > tail) continue;  // damaged: never trusted, never fatal
             previous = d.begin;
             if (!found.empty()) found.back().end = std::min(found.back().end, d.begin);
-            past = d.begin >= end;
-            if (!past) found.push_back({d.begin, end, d.time_ns, d.line, d.run, d.stream, d.flags});
+            past = d.begin >= end || found.size() == max;
+            if (!past) found.push_back({d.begin, end, d.time_ns, d.line, d.run, d.stream, d.flags, d.begin});
         }
-        if (past) break;
         number += count;
     }
-
-    refresh();  // descriptors that were overwritten while we read them are none
-    const auto safe = std::min(oldest_descriptor(), last);
-    if (safe > low) {
-        const auto gone = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(safe - low, found.size()));
-        found.erase(found.begin(), found.begin() + gone);
-    }
     std::erase_if(found, [&](const Chunk& chunk) { return chunk.end <= begin || chunk.begin >= chunk.end; });
-    if (!found.empty() && found.front().begin < begin) found.front().begin = begin;
+    if (!found.empty()) found.front().begin = std::max(found.front().begin, begin);
     return found;
 }
 
 std::optional<std::uint64_t> Reader::find_run_begin(std::uint32_t run) {
-    const auto all = bounds();
-    for (const Chunk& chunk : chunks(all.begin, all.end)) {
-        if (chunk.run == run) return chunk.begin;
+    refresh();
+    const Head& head = state_.heads[run % kHeadSlots];
+    if (run != 0 && head.run == run) return std::min(head.begin, state_.tail);
+    std::uint64_t from = 0;
+    while (true) {
+        const auto block = chunks(from, UINT64_MAX, 1024);
+        if (block.empty()) return std::nullopt;
+        for (const Chunk& chunk : block) {
+            if (chunk.run == run) return chunk.begin;
+        }
+        from = block.back().end;
     }
-    if (const auto head = find_head(run)) return head->begin;
-    return std::nullopt;
 }
 
 }  // namespace pp::ring

@@ -18,10 +18,11 @@ struct Chunk {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     std::int64_t time_ns = 0;
-    std::uint64_t line = 0;  ///< newlines before `begin`
+    std::uint64_t line = 0;  ///< newlines before `first`
     std::uint32_t run = 0;
     Stream stream = Stream::merged;
     std::uint8_t flags = 0;
+    std::uint64_t first = 0;  ///< where the chunk began before it was cut
 };
 
 /// Anyone's end of a ring: reads while the writer writes, and knows exactly what it lost.
@@ -63,10 +64,17 @@ class Reader {
     /// kept head first where the ring no longer has them.
     Read read(std::uint64_t cursor, std::uint64_t limit, std::span<std::byte> buffer);
 
-    /// Chunks that overlap [begin, end), oldest first, cut to it. Those that are overwritten are left out, or cut.
-    std::vector<Chunk> chunks(std::uint64_t begin, std::uint64_t end);
+    /// Chunks that overlap [begin, end), oldest first, cut to it, the first `max` of them: go on at the end of the last one.
+    /// What has lost its descriptor is left out; what has one may have lost its bytes.
+    std::vector<Chunk> chunks(std::uint64_t begin, std::uint64_t end, std::size_t max = SIZE_MAX);
 
-    /// Cursor of the first chunk of a run; nothing if none of it is known any more.
+    /// The last `max` of them, oldest first too: go on before the begin of the first one.
+    std::vector<Chunk> last_chunks(std::uint64_t begin, std::uint64_t end, std::size_t max);
+
+    /// Begin of the first chunk that was taken at `time_ns` or later; the tail if there is none.
+    std::uint64_t cursor_at_time(std::int64_t time_ns);
+
+    /// Where a run began; nothing if none of it is known any more.
     std::optional<std::uint64_t> find_run_begin(std::uint32_t run);
 
     /// The kept head of a run; nothing if none was kept (the ring still has it, or another run took the slot).
@@ -75,8 +83,13 @@ class Reader {
   private:
     Reader() = default;
     [[nodiscard]] std::uint64_t oldest_byte() const;
+    [[nodiscard]] bool in_a_head(std::uint64_t cursor) const;
     std::optional<Descriptor> descriptor(std::uint64_t number);
     [[nodiscard]] std::uint64_t oldest_descriptor() const;
+    /// Number of the first descriptor, of those from `low` on, that is not `before`; `high` if all are.
+    template <class Before>
+    std::uint64_t partition(std::uint64_t low, std::uint64_t high, Before before);
+    std::vector<Chunk> chunks_from(std::uint64_t number, std::uint64_t begin, std::uint64_t end, std::size_t max);
     std::size_t read_head(std::uint64_t cursor, std::uint64_t limit, std::span<std::byte> buffer);
     std::size_t read_data(std::uint64_t cursor, std::span<std::byte> buffer);
 

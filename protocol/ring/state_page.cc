@@ -140,15 +140,18 @@ StateSnapshot read_state(int fd) {
     PageCopy copy;
     read_page(fd, copy);
     check_identity(copy.layout());
-    // Torn: the writer was at it while the kernel copied. The other slot is then older but whole; look again first.
+    // Torn: the writer was at it while the kernel copied, or went on by more than a ring between tail and reserve. The other
+    // lifecycle is then older but whole; look again first.
     for (int tries = 0; tries < 64; ++tries) {
-        if (whole(copy.layout().lifecycles[copy.layout().lifecycle_slot & 1])) break;
+        const StatePageLayout& seen = copy.layout();
+        const bool possible = seen.reserve <= seen.tail || seen.reserve - seen.tail <= seen.geometry.capacity;
+        if (possible && whole(seen.lifecycles[seen.lifecycle_slot & 1])) break;
         read_page(fd, copy);
     }
     const StatePageLayout& page = copy.layout();
     StateSnapshot state;
     state.process = page.process;
-    state.this_boot = std::string_view{page.boot_id} == this_boot_id();
+    state.this_boot = std::string_view{page.boot_id, ::strnlen(page.boot_id, sizeof page.boot_id)} == this_boot_id();
     state.geometry = page.geometry;
     std::memcpy(state.ring_uuid, page.ring_uuid, sizeof state.ring_uuid);
     state.created_at_ns = page.created_at_ns;

@@ -29,8 +29,6 @@ inline constexpr std::string_view kStateMagic = "PPRSTATE";
 inline constexpr std::uint32_t kOldestStateVersion = 1;
 inline constexpr std::uint32_t kStateVersion = 1;  // 1: the first
 inline constexpr std::size_t kStatePageSize = 4096;
-inline constexpr std::size_t kHeadSlots = 8;
-inline constexpr std::uint64_t kHeadSize = 64u << 10;
 inline constexpr std::size_t kMaxSources = 24;
 
 enum class LifeState : std::uint32_t {
@@ -104,13 +102,6 @@ struct Source {
     std::uint16_t reserved = 0;
 };
 static_assert(sizeof(Source) == 16);
-
-/// Start of a run, kept beside the ring: cursors [begin, begin + length).
-struct Head {
-    std::uint64_t run = 0;
-    std::uint64_t begin = 0;
-    std::uint64_t length = 0;
-};
 
 struct StatePageLayout {
     // identity: never changes; magic is stored last

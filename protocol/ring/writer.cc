@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kShortestQuantum = 1'000'000;       // 1 ms
 constexpr std::int64_t kLongestQuantum = 60'000'000'000;   // 1 min
+constexpr std::uint64_t kRecount = 4u << 20;               // bytes that a successor counts again: about 1 ms
 
 os::UniqueFd open_file(const std::string& path, int flags) {
     os::UniqueFd fd{::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)};
@@ -34,35 +35,16 @@ bool refused_splice(int error) { return error == EINVAL || error == ENOSYS || er
 Writer Writer::open(const Paths& paths, std::uint64_t process, std::uint64_t capacity) {
     Writer writer;
     writer.heads_path_ = paths.heads;
-    writer.ring_ = open_file(paths.ring, O_RDWR | O_CREAT);
     struct stat status {};
+    if (::lstat(paths.ring.c_str(), &status) != 0 && errno == ENOENT) create_file(paths.ring, process, capacity);
+    writer.ring_ = open_file(paths.ring, O_RDWR);
     if (::fstat(writer.ring_.get(), &status) != 0) os::throw_errno("fstat", paths.ring);
-
-    Superblock block;
-    if (status.st_size == 0) {
-        block.geometry = Geometry::for_capacity(capacity);
-        block.process = process;
-        if (::getrandom(block.uuid, sizeof block.uuid, 0) != static_cast<ssize_t>(sizeof block.uuid))
-            os::throw_errno("getrandom");
-        if (::ftruncate(writer.ring_.get(), static_cast<off_t>(block.geometry.file_size())) != 0)
-            os::throw_errno("ftruncate", paths.ring);
-        // both at once: from now on there is always a whole one
-        for (int i = 0; i < 2; ++i) {
-            ++block.sequence;
-            if (!write_superblock(writer.ring_.get(), block)) {
-                const int error = errno;
-                ::unlink(paths.ring.c_str());
-                os::throw_error(error, "write", paths.ring);
-            }
-        }
-    } else {
-        const auto found = find_superblock(writer.ring_.get());
-        if (!found) throw std::runtime_error("ring " + paths.ring + " has no whole superblock");
-        block = *found;
-        if (status.st_size != static_cast<off_t>(block.geometry.file_size()))
-            throw std::runtime_error("ring " + paths.ring + " is " + std::to_string(status.st_size) +
-                                     " bytes long, its superblock says " + std::to_string(block.geometry.file_size()));
-    }
+    const auto found = find_superblock(writer.ring_.get());
+    if (!found) throw std::runtime_error("ring " + paths.ring + " has no whole superblock");
+    const Superblock block = *found;
+    if (status.st_size != static_cast<off_t>(block.geometry.file_size()))
+        throw std::runtime_error("ring " + paths.ring + " is " + std::to_string(status.st_size) +
+                                 " bytes long, its superblock says " + std::to_string(block.geometry.file_size()));
     writer.geometry_ = block.geometry;
     writer.checkpoint_sequence_ = block.sequence;
 
@@ -81,11 +63,34 @@ Writer Writer::open(const Paths& paths, std::uint64_t process, std::uint64_t cap
         std::uint32_t gaps = 0;
         while (gaps < kMaxGaps && block.gaps[gaps].end > block.gaps[gaps].begin) ++gaps;
         page.gap_count = gaps;
+        std::copy(block.heads, block.heads + kHeadSlots, page.heads);
     }
+    if (state) writer.dropped_bytes_ = state->lifecycle.dropped_bytes;
     writer.data_ =
         os::MappedFile{writer.ring_.get(), 0, block.geometry.file_size(), os::MappedFile::Access::read};
     writer.recover();
     return writer;
+}
+
+/// Made beside and renamed: whoever is killed here leaves no ring that nobody can open.
+void Writer::create_file(const std::string& path, std::uint64_t process, std::uint64_t capacity) {
+    const std::string beside = path + ".new";
+    ::unlink(beside.c_str());  // left by a crash
+    const os::UniqueFd file = open_file(beside, O_RDWR | O_CREAT | O_EXCL);
+    Superblock block;
+    block.geometry = Geometry::for_capacity(capacity);
+    block.process = process;
+    if (::getrandom(block.uuid, sizeof block.uuid, 0) != static_cast<ssize_t>(sizeof block.uuid))
+        os::throw_errno("getrandom");
+    bool done = ::ftruncate(file.get(), static_cast<off_t>(block.geometry.file_size())) == 0;
+    for (int i = 0; i < 2 && done; ++i) {  // both at once: from now on there is always a whole one
+        ++block.sequence;
+        done = write_superblock(file.get(), block);
+    }
+    if (done && ::rename(beside.c_str(), path.c_str()) == 0) return;
+    const int error = errno;
+    ::unlink(beside.c_str());
+    os::throw_error(error, "make ring", path);
 }
 
 void Writer::recover() {
@@ -98,10 +103,22 @@ void Writer::recover() {
                     last_.begin <= tail_;
         if (has_last_) last_time_ns_ = last_.time_ns;
     }
+    const auto gap_count = std::min<std::size_t>(page.gap_count, kMaxGaps);
+    std::uint64_t refused = 0;
+    for (std::size_t i = 0; i < gap_count; ++i) refused += page.gaps[i].end - page.gaps[i].begin;
+    dropped_bytes_ = std::max(dropped_bytes_, refused);
+    // Killed between the note of a gap and the step over it: its bytes were taken, and are counted now.
+    const auto noted = gap_count > 0 ? page.gaps[gap_count - 1].end : 0;
+    if (noted > tail_ && noted - tail_ <= geometry_.capacity) move_position(noted - tail_);
+    tail_ = page_.written();
+
     page.tail.store(tail_, std::memory_order_release);
     page.reserve.store(tail_, std::memory_order_release);
-    const auto gap_count = std::min<std::size_t>(page.gap_count, kMaxGaps);
-    for (std::size_t i = 0; i < gap_count; ++i) dropped_bytes_ += page.gaps[i].end - page.gaps[i].begin;
+    // Killed between the two words of the count, they do not fit each other; the last descriptor's does.
+    if (has_last_ && tail_ - last_.begin <= std::min(geometry_.capacity, kRecount)) {
+        page.lines = last_.line;
+        page.lines_upto = last_.begin;
+    }
     count_lines();
     page_.wake();
 }
@@ -127,21 +144,24 @@ Writer::Taken Writer::take(int pipe, Stream stream, std::uint32_t run, std::size
         return {Taken::What::bytes, static_cast<std::size_t>(moved)};
     }
     const int error = moved < 0 ? errno : 0;
-    page.reserve.store(tail_, std::memory_order_release);
-    if (moved == 0) return {Taken::What::end_of_file, 0};
-    if (error == EAGAIN || error == EINTR) return {};
     if (refused_splice(error)) {
         read_fallback_ = true;
         return take_by_read(pipe, max);
     }
+    page.reserve.store(tail_, std::memory_order_release);
+    if (moved == 0) return {Taken::What::end_of_file, 0};
+    if (error == EAGAIN || error == EINTR) return {};
     return drop(pipe, max, error);
 }
 
 Writer::Taken Writer::take_by_read(int pipe, std::size_t max) {
     std::array<std::byte, 64 << 10> buffer;
     const ssize_t got = ::read(pipe, buffer.data(), std::min(max, buffer.size()));
-    if (got == 0) return {Taken::What::end_of_file, 0};
-    if (got < 0) return {errno == EAGAIN || errno == EINTR ? Taken::What::nothing : Taken::What::failed, 0};
+    if (got <= 0) {
+        (*page_).reserve.store(tail_, std::memory_order_release);
+        if (got == 0) return {Taken::What::end_of_file, 0};
+        return {errno == EAGAIN || errno == EINTR ? Taken::What::nothing : Taken::What::failed, 0};
+    }
     const auto count = static_cast<std::size_t>(got);
     const ssize_t stored = ::pwrite(ring_.get(), buffer.data(), count, static_cast<off_t>(geometry_.offset_of(tail_)));
     if (stored != got) {
@@ -199,16 +219,19 @@ void Writer::wrap_if_at_end() {
 
 /// Moves on without the kernel's help: for bytes written by pwrite, and for those that never were.
 void Writer::advance(std::uint64_t count) {
+    move_position(count);
+    publish_tail(tail_ + count);
+}
+
+void Writer::move_position(std::uint64_t count) {
     StatePageLayout& page = *page_;
-    std::uint64_t left = count;
-    while (left > 0) {
+    while (count > 0) {
         wrap_if_at_end();
         auto& position = page.position[page.lap.load(std::memory_order_relaxed) & 1];
-        const auto step = std::min(left, geometry_.file_size() - static_cast<std::uint64_t>(position));
+        const auto step = std::min(count, geometry_.file_size() - static_cast<std::uint64_t>(position));
         position += static_cast<std::int64_t>(step);
-        left -= step;
+        count -= step;
     }
-    publish_tail(tail_ + count);
 }
 
 void Writer::publish_tail(std::uint64_t tail) {
@@ -225,22 +248,38 @@ void Writer::count_lines() {
     StatePageLayout& page = *page_;
     std::uint64_t from = page.lines_upto;
     if (from > tail_ || tail_ - from > geometry_.capacity) from = tail_;  // not of this ring: begin again here
+    const auto gap_count = std::min<std::size_t>(page.gap_count, kMaxGaps);
     while (from < tail_) {
+        auto stop = tail_;
+        // Where the disk refused there may be a hole, and to look at a hole is SIGBUS on a tmpfs that is full.
+        for (std::size_t i = 0; i < gap_count; ++i) {
+            const Gap& gap = page.gaps[i];
+            if (from >= gap.begin && from < gap.end) from = std::min(gap.end, tail_);
+            if (gap.begin > from) stop = std::min(stop, gap.begin);
+        }
+        if (from >= stop) continue;
+        page.lines += newlines(from, stop);
+        from = stop;
+    }
+    page.lines_upto = from;
+}
+
+std::uint64_t Writer::newlines(std::uint64_t from, std::uint64_t to) const {
+    std::uint64_t found = 0;
+    while (from < to) {
         const auto offset = geometry_.offset_of(from);
-        const auto size = std::min(tail_ - from, geometry_.file_size() - offset);
+        const auto size = std::min(to - from, geometry_.file_size() - offset);
         const auto* begin = reinterpret_cast<const unsigned char*>(data_.data()) + offset;
-        std::uint64_t newlines = 0;
         for (std::uint64_t done = 0; done < size;) {  // in blocks, so that the compiler can sum a vector of them
             const auto block = std::min<std::uint64_t>(size - done, 4096);
             unsigned count = 0;
             for (std::uint64_t i = 0; i < block; ++i) count += begin[done + i] == '\n' ? 1U : 0U;
-            newlines += count;
+            found += count;
             done += block;
         }
-        page.lines += newlines;
         from += size;
     }
-    page.lines_upto = from;
+    return found;
 }
 
 /// Makes sure that what is taken next stands under a descriptor with its stream and run. Chunks of one stream and run
@@ -302,7 +341,7 @@ void Writer::note_gap(std::uint64_t begin, std::uint64_t end) {
         page.gaps[count - 1].end = end;
         return;
     }
-    if (count == kMaxGaps) {  // the oldest two become one, at the cost of what lay between them
+    if (count == kMaxGaps) {  // the oldest two become one, at the cost of what lay between them, if it is still there
         page.gaps[0].end = page.gaps[1].end;
         std::copy(page.gaps + 2, page.gaps + kMaxGaps, page.gaps + 1);
         --count;
@@ -325,8 +364,10 @@ void Writer::save_heads(std::uint64_t upcoming) {
     StatePageLayout& page = *page_;
     for (std::size_t slot = 0; slot < kHeadSlots; ++slot) {
         const Head& head = page.heads[slot];
-        const bool threatened = head.run != 0 && head.length < kHeadSize && head.begin + head.length < doomed;
-        if (threatened) copy_to_head(slot, std::min(tail_, head.begin + kHeadSize));
+        const auto kept = head.begin + head.length;
+        const bool threatened = head.run != 0 && head.length < kHeadSize && kept < doomed;
+        const bool whole = kept + geometry_.capacity >= tail_;  // else an earlier copy failed, and it ends here for ever
+        if (threatened && whole) copy_to_head(slot, std::min(tail_, head.begin + kHeadSize));
     }
 }
 
@@ -356,7 +397,7 @@ void Writer::checkpoint(bool sealed) {
     }
     Superblock block;
     block.sealed = sealed ? 1 : 0;
-    block.sequence = ++checkpoint_sequence_;
+    block.sequence = checkpoint_sequence_ + 1;
     block.process = page.process;
     std::memcpy(block.uuid, page.ring_uuid, sizeof block.uuid);
     block.geometry = geometry_;
@@ -365,7 +406,11 @@ void Writer::checkpoint(bool sealed) {
     block.lines = page.lines;
     const auto gaps = std::min<std::size_t>(page.gap_count, kMaxGaps);
     std::copy(page.gaps, page.gaps + gaps, block.gaps);
-    if (write_superblock(ring_.get(), block) && sealed) ::fdatasync(ring_.get());
+    std::copy(page.heads, page.heads + kHeadSlots, block.heads);
+    // a refused one is written again in its own place: the other is the whole one
+    if (!write_superblock(ring_.get(), block)) return;
+    ++checkpoint_sequence_;
+    if (sealed) ::fdatasync(ring_.get());
 }
 
 }  // namespace pp::ring

@@ -75,12 +75,15 @@ class Writer {
     bool write_descriptor(std::uint64_t number, const Descriptor& descriptor);
     void wrap_if_at_end();
     void advance(std::uint64_t count);
+    void move_position(std::uint64_t count);
     void publish_tail(std::uint64_t tail);
     Taken take_by_read(int pipe, std::size_t max);
     Taken drop(int pipe, std::size_t max, int error);
     void note_gap(std::uint64_t begin, std::uint64_t end);
     void save_heads(std::uint64_t upcoming);
     bool copy_to_head(std::size_t slot, std::uint64_t end);
+    std::uint64_t newlines(std::uint64_t from, std::uint64_t to) const;
+    static void create_file(const std::string& path, std::uint64_t process, std::uint64_t capacity);
     [[nodiscard]] std::int64_t wall_clock();
 
     StatePage page_;
