@@ -278,6 +278,37 @@ std::vector<Chunk> Reader::chunks_from(std::uint64_t number, std::uint64_t begin
     return found;
 }
 
+std::uint64_t Reader::missing(std::uint64_t begin, std::uint64_t end) {
+    refresh();
+    end = std::min(end, state_.tail);
+    std::uint64_t count = 0;
+    while (begin < end) {  // each turn takes a stretch that is all there, or all missing
+        auto stop = end;
+        bool gone = begin < oldest_byte();
+        if (gone) stop = std::min(stop, oldest_byte());
+        for (const Head& head : state_.heads) {
+            const auto length = std::min(head.length, kHeadSize);
+            if (begin < head.begin) {
+                if (length > 0) stop = std::min(stop, head.begin);
+            } else if (gone && begin - head.begin < length) {
+                gone = false;
+                stop = std::min(stop, begin + (length - (begin - head.begin)));
+            }
+        }
+        for (std::size_t i = 0; i < state_.gap_count; ++i) {
+            const Gap& gap = state_.gaps[i];
+            if (gap.begin > begin) stop = std::min(stop, gap.begin);
+            if (begin >= gap.begin && begin < gap.end) {
+                gone = true;
+                stop = std::min(stop, gap.end);
+            }
+        }
+        if (gone) count += stop - begin;
+        begin = stop;
+    }
+    return count;
+}
+
 std::optional<std::uint64_t> Reader::find_run_begin(std::uint32_t run) {
     refresh();
     const Head& head = state_.heads[run % kHeadSlots];

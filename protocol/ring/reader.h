@@ -74,6 +74,9 @@ class Reader {
     /// Begin of the first chunk that was taken at `time_ns` or later; the tail if there is none.
     std::uint64_t cursor_at_time(std::int64_t time_ns);
 
+    /// How many bytes of [begin, end) nobody has any more: overwritten and in no head, or refused by the disk.
+    std::uint64_t missing(std::uint64_t begin, std::uint64_t end);
+
     /// Where a run began; nothing if none of it is known any more.
     std::optional<std::uint64_t> find_run_begin(std::uint32_t run);
 

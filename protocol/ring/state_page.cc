@@ -52,14 +52,15 @@ const std::string& this_boot_id() {
 
 StatePage StatePage::create(const std::string& path, std::uint64_t process, const std::uint8_t (&uuid)[16],
                             const Geometry& geometry, std::uint64_t tail) {
-    ::unlink(path.c_str());
+    const std::string beside = path + ".new";  // by rename: nobody sees half a page
+    ::unlink(beside.c_str());
     StatePage page;
-    page.fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!page.fd_) os::throw_errno("open", path);
+    page.fd_.reset(::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!page.fd_) os::throw_errno("open", beside);
     // allocated, not only sized: the kernel's store must not meet a full disk
     if (const int error = ::posix_fallocate(page.fd_.get(), 0, kStatePageSize); error != 0) {
-        ::unlink(path.c_str());
-        os::throw_error(error, "allocate", path);
+        ::unlink(beside.c_str());
+        os::throw_error(error, "allocate", beside);
     }
     page.mapping_ = os::MappedFile{page.fd_.get(), 0, kStatePageSize, os::MappedFile::Access::read_write, true};
     page.locked_ = ::mlock(page.mapping_.data(), kStatePageSize) == 0;
@@ -83,6 +84,7 @@ StatePage StatePage::create(const std::string& path, std::uint64_t process, cons
     page.publish(Lifecycle{});
     std::atomic_thread_fence(std::memory_order_release);  // who sees the magic sees all of it
     std::memcpy(layout.magic, kStateMagic.data(), sizeof layout.magic);
+    if (::rename(beside.c_str(), path.c_str()) != 0) os::throw_errno("rename", beside);
     return page;
 }
 
