@@ -29,6 +29,7 @@ using wire::KeeperMessage;
 using wire::KeeperVerb;
 
 constexpr int kMaxFailures = 3;
+constexpr auto kFirstConnectionWithin = std::chrono::seconds{30};
 
 std::span<const std::byte> bytes_of(const KeeperMessage& message) {
     return {reinterpret_cast<const std::byte*>(&message), sizeof message};
@@ -58,9 +59,11 @@ Keeper::Keeper(const rundir::Home& home)
       signals_{SIGCHLD, SIGTERM, SIGINT, SIGHUP},
       listener_{os::listen_seqpacket(home.keeper_socket())},
       hold_{home.hold()},
-      signal_watch_{loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); }} {
+      signal_watch_{loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); }},
+      first_connection_timer_{loop_, [this] { had_connection_ = true; }} {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) os::throw_errno("prctl", "PR_SET_CHILD_SUBREAPER");
     listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { accept(); });
+    first_connection_timer_.set(kFirstConnectionWithin);
     loop_.on_prepare([this] {
         connections_.remove_if([](const Connection& connection) { return connection.closed; });
         end_if_idle();
@@ -71,6 +74,7 @@ Keeper::Keeper(const rundir::Home& home)
 void Keeper::accept() {
     while (auto socket = os::accept_own_uid(listener_.get())) {
         had_connection_ = true;
+        first_connection_timer_.clear();
         adopt_connection(std::move(*socket));
     }
 }

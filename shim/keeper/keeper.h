@@ -92,6 +92,7 @@ class Keeper {
     std::list<Connection> connections_;
     std::map<std::uint64_t, Ward> wards_;
     bool had_connection_ = false;
+    os::Loop::Timer first_connection_timer_;  ///< whoever started us may have died before it came
 };
 
 }  // namespace pp::keeper

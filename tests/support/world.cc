@@ -1,0 +1,239 @@
+#include "tests/support/world.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+
+#include "protocol/os/daemon.h"
+#include "protocol/os/error.h"
+#include "protocol/os/futex.h"
+#include "protocol/os/proc.h"
+#include "protocol/os/unix_socket.h"
+#include "protocol/ring/state_page.h"
+#include "protocol/rundir/process_files.h"
+
+namespace pp::test {
+namespace {
+
+std::string make_root() {
+    std::string path = "/tmp/pp-test-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) os::throw_errno("mkdtemp", path);
+    return path;
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+}  // namespace
+
+void wait_for_file(const std::string& path) {
+    const os::UniqueFd notify{::inotify_init1(IN_CLOEXEC)};
+    const std::string directory = path.substr(0, path.rfind('/'));
+    if (::inotify_add_watch(notify.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+        os::throw_errno("inotify_add_watch", directory);
+    std::array<char, 4096> buffer;
+    while (!exists(path)) {
+        if (::read(notify.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
+    }
+}
+
+World::World() : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
+    home_.prepare();
+}
+
+/// Stopped first, the keeper starts no successor, and no shim finds it dead and brings another into being.
+World::~World() {
+    const pid_t keeper = keeper_pid();
+    if (keeper > 0) ::kill(keeper, SIGSTOP);
+    std::vector<os::PidFd> ours;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const pid_t pid = std::atoi(entry.path().filename().c_str());
+        if (pid <= 0) continue;
+        const bool is_child = os::find_environment_value(pid, "PP_TEST_WORLD") == root_;
+        const bool is_shim = pid != keeper && os::find_environment_value(pid, "PP_HOME") == root_;
+        if (!is_child && !is_shim) continue;
+        if (auto found = os::PidFd::find(pid)) ours.push_back(std::move(*found));
+    }
+    for (const auto& process : ours) process.send_signal(SIGKILL);
+    for (const auto& process : ours) process.wait_for_end();
+    keeper_.reset();
+    if (keeper > 0) kill_hard(keeper);
+    std::filesystem::remove_all(root_);
+}
+
+rundir::Launch World::launch(std::uint64_t process, std::vector<std::string> argv) const {
+    rundir::Launch launch;
+    launch.process = process;
+    launch.name = "test-" + std::to_string(process);
+    launch.argv = std::move(argv);
+    launch.working_directory = root_;
+    launch.environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"PP_TEST_WORLD", root_}};
+    launch.streams = "merged";
+    return launch;
+}
+
+rundir::Launch World::shell(std::uint64_t process, const std::string& script) const {
+    return launch(process, {"bash", "-c", script});
+}
+
+pid_t World::start(const rundir::Launch& launch) {
+    ::mkdir(home_.process(launch.process).c_str(), 0700);
+    rundir::write_launch(home_.launch(launch.process), launch);
+    processes_.push_back(launch.process);
+    const pid_t shim = spawn(launch.process);
+    wait_for_file(home_.state_page(launch.process));
+    return shim;
+}
+
+void World::connect_keeper() {
+    while (true) {
+        if (auto found = os::find_seqpacket(home_.keeper_socket())) {
+            keeper_ = std::move(*found);
+            return;
+        }
+        os::start_detached(std::string{PP_BIN_DIR} + "/pp-keeper", {}, home_.environment());
+    }
+}
+
+wire::KeeperMessage World::ask(const wire::KeeperMessage& message) {
+    for (int tries = 0; tries < 3; ++tries) {
+        if (!keeper_) connect_keeper();
+        os::send_message(keeper_.get(), std::as_bytes(std::span{&message, 1}));
+        while (true) {
+            wire::KeeperMessage reply;
+            os::ReceiveEnd end{};
+            const auto got = os::receive_message(keeper_.get(), std::as_writable_bytes(std::span{&reply, 1}), end);
+            if (got && reply.verb == wire::KeeperVerb::shim_gone) continue;
+            if (got) return reply;
+            if (end == os::ReceiveEnd::closed) break;
+            pollfd polled{keeper_.get(), POLLIN, 0};
+            ::poll(&polled, 1, -1);
+        }
+        keeper_.reset();
+    }
+    throw std::runtime_error("the keeper does not answer");
+}
+
+pid_t World::spawn(std::uint64_t process, bool takeover) {
+    wire::KeeperMessage message;
+    message.verb = wire::KeeperVerb::spawn;
+    message.process = process;
+    message.flag = takeover ? 1 : 0;
+    const auto reply = ask(message);
+    if (reply.verb != wire::KeeperVerb::spawned) os::throw_error(reply.value, "spawn");
+    return reply.pid;
+}
+
+void World::ensure_shim(std::uint64_t process) {
+    try {
+        spawn(process, true);
+    } catch (const std::system_error& error) {
+        if (error.code().value() != EALREADY) throw;
+    }
+}
+
+ring::StateSnapshot World::state(std::uint64_t process) const {
+    auto state = ring::find_state(home_.state_page(process));
+    if (!state) throw std::runtime_error("no state page");
+    return *state;
+}
+
+ring::StateSnapshot World::wait_until(std::uint64_t process,
+                                      const std::function<bool(const ring::StateSnapshot&)>& holds) {
+    const auto page = ring::StatePage::open(home_.state_page(process), os::MappedFile::Access::read);
+    while (true) {
+        const auto seen = page->wake.load(std::memory_order_acquire);
+        const auto now = ring::read_state(page.fd());
+        if (holds(now)) return now;
+        os::futex_wait(page->wake, seen);
+    }
+}
+
+ring::StateSnapshot World::wait_until_running(std::uint64_t process, std::uint32_t run) {
+    return wait_until(process, [&](const auto& state) {
+        return state.lifecycle.run >= run && state.lifecycle.state != ring::LifeState::starting;
+    });
+}
+
+ring::StateSnapshot World::wait_until_finished(std::uint64_t process, std::uint32_t run) {
+    return wait_until(process, [&](const auto& state) {
+        return state.lifecycle.run >= run && state.lifecycle.state == ring::LifeState::finished;
+    });
+}
+
+ring::StateSnapshot World::wait_until_drained(std::uint64_t process) {
+    return wait_until(process, [&](const auto& state) { return state.lifecycle.drained != 0; });
+}
+
+void World::wait_for_output(std::uint64_t process, const std::string& text) {
+    wait_until(process, [&](const auto&) { return output(process).text.find(text) != std::string::npos; });
+}
+
+World::Output World::output(std::uint64_t process, std::optional<ring::Stream> stream) const {
+    Output output;
+    auto reader = ring::Reader::find(rundir::ring_paths(home_, process));
+    if (!reader) return output;
+    const auto limit = reader->refresh().tail;
+    output.end = limit;
+    std::vector<ring::Chunk> chunks{{0, limit, 0, 0, 0, ring::Stream::merged, 0}};
+    if (stream) {
+        chunks = reader->chunks(0, limit);
+        std::erase_if(chunks, [&](const ring::Chunk& chunk) { return chunk.stream != *stream; });
+    }
+    std::vector<std::byte> buffer(1 << 20);
+    for (const auto& chunk : chunks) {
+        for (auto cursor = chunk.begin; cursor < chunk.end;) {
+            const auto read = reader->read(cursor, chunk.end, buffer);
+            output.lost += read.lost;
+            output.text.append(reinterpret_cast<const char*>(buffer.data()), read.size);
+            if (read.next == cursor) break;
+            cursor = read.next;
+        }
+    }
+    return output;
+}
+
+std::vector<rundir::Event> World::events(std::uint64_t process) const {
+    return rundir::read_events(home_.events(process), 1);
+}
+
+void World::kill_hard(pid_t pid) {
+    const auto process = os::PidFd::find(pid);
+    if (!process) return;
+    process->send_signal(SIGKILL);
+    process->wait_for_end();
+}
+
+pid_t World::keeper_pid() {
+    if (!keeper_) {
+        auto found = os::find_seqpacket(home_.keeper_socket());
+        if (!found) return 0;
+        keeper_ = std::move(*found);
+    }
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(keeper_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
+    return peer.pid;
+}
+
+void World::kill_keeper() {
+    keeper_.reset();
+    const pid_t pid = keeper_pid();
+    keeper_.reset();
+    if (pid > 0) kill_hard(pid);
+}
+
+ring::StateSnapshot World::wait_for_successor(std::uint64_t process, pid_t old) {
+    return wait_until(process, [&](const auto& state) { return state.lifecycle.shim_pid != old; });
+}
+
+}  // namespace pp::test
