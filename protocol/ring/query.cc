@@ -168,7 +168,7 @@ class LineReader {
     }
 
     void take_loss(const Piece& piece) {
-        end_line(piece.begin - piece.lost, begun_);
+        end_line(piece.begin - piece.lost, !raw_);
         lost += piece.lost;
         if (full_) return;
         plain_.reset();
