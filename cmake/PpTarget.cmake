@@ -27,6 +27,12 @@ function(pp_library name)
     target_link_libraries(${name} PUBLIC pp_build ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
 endfunction()
 
+# Fully static, without what is never called and without symbols: a shim runs once per process.
+function(pp_make_static name)
+    target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections)
+    target_link_options(${name} PRIVATE -static -no-pie -Wl,--gc-sections -s)
+endfunction()
+
 function(pp_program name)
     cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
     add_executable(${name} ${arg_SOURCES})

@@ -16,4 +16,5 @@ foreach(symbol ${gss_symbols})
     target_link_options(pp_zmq_static INTERFACE "LINKER:--defsym=${symbol}=abort")
 endforeach()
 target_link_libraries(pp_zmq_static INTERFACE
-    -Wl,--start-group libzmq.a libpgm.a libnorm.a libprotokit.a libsodium.a libbsd.a libmd.a -Wl,--end-group)
+    -Wl,--start-group -l:libzmq.a -l:libpgm.a -l:libnorm.a -l:libprotokit.a -l:libsodium.a -l:libbsd.a -l:libmd.a
+    -Wl,--end-group)
