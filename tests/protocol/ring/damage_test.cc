@@ -134,7 +134,7 @@ TEST_CASE("no damage of page or descriptors crashes a reader or makes it go on f
     TempDir dir;
     std::mt19937 random{1};
     int read = 0;
-    for (int round = 0; round < 1500; ++round) {
+    for (int round = 0; round < 600; ++round) {
         std::string damaged_page = page;
         std::string damaged_file = file;
         for (int i = 0; i < 4; ++i) {
@@ -165,7 +165,7 @@ TEST_CASE("no damage of page or descriptors crashes a reader or makes it go on f
         } catch (const std::runtime_error&) {  // an answer too
         }
     }
-    CHECK(read > 100);
+    CHECK(read > 50);
 }
 
 TEST_CASE("a damaged ring leaves the others as they are", "[ring][damage]") {

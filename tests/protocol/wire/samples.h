@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstring>
+#include <tuple>
+
+#include "protocol/rundir/launch.h"
+#include "protocol/wire/control_messages.h"
+#include "protocol/wire/shim_messages.h"
+
+namespace pp::test {
+
+inline rundir::Event sample_event() {
+    rundir::Event event;
+    event.number = 77;
+    event.time_ns = 1'700'000'000'123'456'789;
+    event.kind = rundir::EventKind::exited;
+    event.run = 3;
+    event.pid = 4711;
+    event.signal = 15;
+    event.start_time = 987654321;
+    event.cursor = 1ull << 40;
+    event.exit_kind = ring::ExitKind::signaled;
+    event.exit_value = 15;
+    event.core_dumped = 1;
+    event.stop_requested = 1;
+    event.user_us = 1'234'567;
+    event.system_us = 7654;
+    event.max_resident_kib = 123456;
+    event.descendants = 2;
+    event.generation = 9;
+    std::strncpy(event.text, "by request", sizeof event.text - 1);
+    return event;
+}
+
+inline rundir::Launch sample_launch() {
+    rundir::Launch launch;
+    launch.process = 12;
+    launch.name = "web";
+    launch.label = "npm run dev in /home/me/web";
+    launch.project = "/home/me/web";
+    launch.owner_kind = "agent";
+    launch.owner_client = "some client";
+    launch.lifetime = "session";
+    launch.created_at_ns = 1'700'000'000'000'000'000;
+    launch.command = "npm run dev";
+    launch.argv = {"npm", "run", "dev"};
+    launch.working_directory = "/home/me/web";
+    launch.environment = {{"PATH", "/usr/bin:/bin"}, {"EMPTY", ""}, {"BYTES", std::string{"\xFF\x00\x01", 3}}};
+    launch.environment_source = "caller";
+    launch.given_argv_json = R"(["npm","run","dev"])";
+    launch.mode = "pty";
+    launch.streams = "merged";
+    launch.stdin_mode = "pipe";
+    launch.file_mode_mask = 077;
+    launch.limits = {7, 1024, -1};
+    launch.nice = -5;
+    launch.log_capacity = 1 << 20;
+    return launch;
+}
+
+/// Every message there is, with no field at its default, and the name of its golden file.
+inline auto sample_messages() {
+    using namespace wire;
+    return std::tuple{
+        std::pair{"shim_hello", Hello{1, "0.1.0", 12, 4711, 99, 0xDEADBEEFCAFEull}},
+        std::pair{"shim_welcome", Welcome{0xDEADBEEFCAFEull, 42}},
+        std::pair{"shim_event", EventMessage{sample_event()}},
+        std::pair{"shim_ack", Ack{41}},
+        std::pair{"shim_start_run", StartRun{7, 3, true, 2, 1500}},
+        std::pair{"shim_stop", Stop{8, 3, 9, 0}},
+        std::pair{"shim_input", Input{9, 3, std::string{"y\0\xFF\n", 4}, true}},
+        std::pair{"shim_done", Done{9, false, "the pipe is full", 65536, "4712 sleep 100"}},
+        std::pair{"shim_watch", Watch{1ull << 50}},
+        std::pair{"shim_output", Output{(1ull << 50) + 1}},
+        std::pair{"shim_ping", Ping{1}},
+        std::pair{"shim_pong", Pong{2}},
+        std::pair{"shim_bye", Bye{100}},
+        std::pair{"shim_release", Release{0xDEADBEEFCAFEull}},
+        std::pair{"shim_signal", Signal{5, 3, 10}},
+        std::pair{"control_request", Request{1, "0.1.0", 3, "start", R"({"command":"ls"})", "/home/me", {{"A", "b"}}, 077,
+                                             "[[7,1024,-1]]", 5, 4711}},
+        std::pair{"control_reply", Reply{3, "not_found", R"({"a":1})", "no such process"}},
+        std::pair{"launch", sample_launch()},
+    };
+}
+
+template <class Function>
+void for_each_sample(Function function) {
+    std::apply([&](const auto&... sample) { (function(sample.first, sample.second), ...); }, sample_messages());
+}
+
+}  // namespace pp::test
