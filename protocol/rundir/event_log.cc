@@ -1,6 +1,7 @@
 #include "protocol/rundir/event_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,10 +36,14 @@ void EventLog::append(const ring::StatePage& page, Event& event) {
 }
 
 std::uint64_t EventLog::next_number_on_disk() const {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0 || status.st_size == 0) return 1;
+    std::vector<Event> slots(static_cast<std::size_t>(std::min<off_t>(status.st_size, kEventSlots * sizeof(Event))) /
+                             sizeof(Event));
+    const ssize_t got = ::pread(fd_.get(), slots.data(), slots.size() * sizeof(Event), 0);
+    if (got > 0) slots.resize(static_cast<std::size_t>(got) / sizeof(Event));
     std::uint64_t next = 1;
-    Event event;
-    for (std::uint64_t slot = 0; slot < kEventSlots; ++slot) {
-        if (::pread(fd_.get(), &event, sizeof event, offset_of(slot)) != static_cast<ssize_t>(sizeof event)) continue;
+    for (const Event& event : slots) {
         if (whole(event)) next = std::max(next, event.number + 1);
     }
     return next;

@@ -96,9 +96,9 @@ TEST_CASE("200,000 lines in a burst, then exit at once: every byte in order", "[
     }
 }
 
-TEST_CASE("a two-line command loses nothing, 100 times", "[shim][capture]") {
+TEST_CASE("a two-line command loses nothing, 1,000 times", "[shim][capture]") {
     World world;
-    for (std::uint64_t i = 1; i <= 100; ++i) {
+    for (std::uint64_t i = 1; i <= 1000; ++i) {
         world.start(world.shell(i, "echo one; echo two"));
         const auto state = world.wait_until_finished(i);
         REQUIRE(state.lifecycle.end_cursor == 8);

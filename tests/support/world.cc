@@ -35,19 +35,22 @@ bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0;
 
 }  // namespace
 
-void wait_for_file(const std::string& path) {
-    const os::UniqueFd notify{::inotify_init1(IN_CLOEXEC)};
-    const std::string directory = path.substr(0, path.rfind('/'));
-    if (::inotify_add_watch(notify.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
-        os::throw_errno("inotify_add_watch", directory);
+DirectoryWatch::DirectoryWatch(std::string directory)
+    : directory_{std::move(directory)}, notify_{::inotify_init1(IN_CLOEXEC)} {
+    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+        os::throw_errno("inotify_add_watch", directory_);
+}
+
+void DirectoryWatch::wait_for(const std::string& name) {
     std::array<char, 4096> buffer;
-    while (!exists(path)) {
-        if (::read(notify.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
+    while (!exists(directory_ + "/" + name)) {
+        if (::read(notify_.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
     }
 }
 
 World::World() : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     home_.prepare();
+    run_watch_.emplace(home_.run());
 }
 
 /// Stopped first, the keeper starts no successor, and no shim finds it dead and brings another into being.
@@ -88,9 +91,8 @@ rundir::Launch World::shell(std::uint64_t process, const std::string& script) co
 pid_t World::start(const rundir::Launch& launch) {
     ::mkdir(home_.process(launch.process).c_str(), 0700);
     rundir::write_launch(home_.launch(launch.process), launch);
-    processes_.push_back(launch.process);
     const pid_t shim = spawn(launch.process);
-    wait_for_file(home_.state_page(launch.process));
+    run_watch_->wait_for(rundir::process_id(launch.process) + ".state");
     return shim;
 }
 

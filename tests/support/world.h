@@ -19,8 +19,17 @@
 
 namespace pp::test {
 
-/// Sleeps until `path` exists (inotify on its directory).
-void wait_for_file(const std::string& path);
+/// Tells of new files in a directory. Kept for long: closing an inotify descriptor waits some 15 ms in the kernel.
+class DirectoryWatch {
+  public:
+    explicit DirectoryWatch(std::string directory);
+    /// Sleeps until the directory has an entry of this name.
+    void wait_for(const std::string& name);
+
+  private:
+    std::string directory_;
+    os::UniqueFd notify_;
+};
 
 /// A home of its own with a keeper and shims, and no hub: the test plays the hub's part. Ends all that it started, by pid,
 /// and removes the home.
@@ -78,7 +87,7 @@ class World {
     std::string root_;
     rundir::Home home_;
     os::UniqueFd keeper_;
-    std::vector<std::uint64_t> processes_;
+    std::optional<DirectoryWatch> run_watch_;
 };
 
 }  // namespace pp::test
