@@ -24,7 +24,8 @@ bool is_crash(int signal) {
     return std::find(kCrashes.begin(), kCrashes.end(), signal) != kCrashes.end();
 }
 
-json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json{iso_time(time_ns)}; }
+// json(x) and never json{x}: g++ takes braces around a value for an array of one.
+json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json(iso_time(time_ns)); }
 
 bool lives(const ring::Lifecycle& life) {
     return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
@@ -144,7 +145,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
     const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
     const bool ended_by_signal = life.exit_kind == ring::ExitKind::signaled;
     json owner{{"kind", launch.owner_kind.empty() ? "human" : launch.owner_kind},
-               {"client", launch.owner_client.empty() ? json{} : json{launch.owner_client}}};
+               {"client", launch.owner_client.empty() ? json{} : json(launch.owner_client)}};
     const auto until = life.ended_at_ns != 0 ? life.ended_at_ns : now_ns;
     json view{
         {"id", process_id(files.number)},
@@ -159,15 +160,15 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"ready", "unknown"},
         {"attention", "none"},
         {"descendants", life.descendants},
-        {"pid", alive && life.main_pid > 0 ? json{life.main_pid} : json{}},
+        {"pid", alive && life.main_pid > 0 ? json(life.main_pid) : json{}},
         {"run", life.run},
         {"started_at", time_or_null(life.started_at_ns)},
         {"ended_at", time_or_null(life.ended_at_ns)},
         {"uptime_ms",
-         life.started_at_ns > 0 ? json{std::max<std::int64_t>(0, (until - life.started_at_ns) / 1'000'000)} : json{}},
-        {"outcome", outcome == Outcome::none ? json{} : json{outcome_name(outcome)}},
-        {"exit_code", ended_by_exit ? json{life.exit_value} : json{}},
-        {"signal", ended_by_signal ? json{signal_name(life.exit_value)} : json{}},
+         life.started_at_ns > 0 ? json(std::max<std::int64_t>(0, (until - life.started_at_ns) / 1'000'000)) : json{}},
+        {"outcome", outcome == Outcome::none ? json{} : json(outcome_name(outcome))},
+        {"exit_code", ended_by_exit ? json(life.exit_value) : json{}},
+        {"signal", ended_by_signal ? json(signal_name(life.exit_value)) : json{}},
         {"restarts", life.restarts},
         {"ports", json::array()},
         {"cursor", files.state ? files.state->tail : 0},
