@@ -10,7 +10,7 @@ namespace pp::ring {
 namespace {
 
 /// Raw bytes that one answer looks at: a log that folds to nothing must not hold its reader up for a gigabyte.
-constexpr std::uint64_t kMaxExamined = 8u << 20;
+constexpr std::uint64_t kMaxExamined = 2u << 20;
 /// How far before a cursor a sequence or character may have begun that goes on behind it.
 constexpr std::uint64_t kLookBack = 256;
 
@@ -69,8 +69,8 @@ struct Line {
 };
 
 std::size_t shown_characters(const Line& line) {
-    return line.count == 1 ? line.characters + (line.finished ? 1 : 0)
-                           : count_characters(folded_line(line.text, line.count)) + 1;
+    if (line.count == 1) return line.characters + (line.finished ? 1 : 0);
+    return line.characters + (line.text.empty() ? 0 : 1) + 3 + std::to_string(line.count).size() + 1;  // folded_line
 }
 
 std::string shown(const std::vector<Line>& lines) {
@@ -320,7 +320,7 @@ End read_end(Reader& reader, const Selection& selection, bool raw, std::uint64_t
         const bool whole = from == begin;
         const auto first = first_that_fits(found.lines, budget, whole);
         const bool all = first <= (whole ? 0U : 1U);
-        if (all && !whole && window < kMaxExamined / 8 && found.characters() < budget)
+        if (all && !whole && window < kMaxExamined / 4 && found.characters() < budget)
             continue;  // most of it was not text: look further back
         if (first < found.lines.size()) {
             std::vector<Line> kept{found.lines.begin() + static_cast<std::ptrdiff_t>(first), found.lines.end()};

@@ -278,8 +278,7 @@ std::vector<Chunk> Reader::chunks_from(std::uint64_t number, std::uint64_t begin
     return found;
 }
 
-std::uint64_t Reader::missing(std::uint64_t begin, std::uint64_t end) {
-    refresh();
+std::uint64_t Reader::missing(std::uint64_t begin, std::uint64_t end) const {
     end = std::min(end, state_.tail);
     std::uint64_t count = 0;
     while (begin < end) {  // each turn takes a stretch that is all there, or all missing

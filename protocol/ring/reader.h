@@ -74,8 +74,9 @@ class Reader {
     /// Begin of the first chunk that was taken at `time_ns` or later; the tail if there is none.
     std::uint64_t cursor_at_time(std::int64_t time_ns);
 
-    /// How many bytes of [begin, end) nobody has any more: overwritten and in no head, or refused by the disk.
-    std::uint64_t missing(std::uint64_t begin, std::uint64_t end);
+    /// How many bytes of [begin, end) nobody has any more: overwritten and in no head, or refused by the disk. As
+    /// of the last refresh, which every other question includes.
+    [[nodiscard]] std::uint64_t missing(std::uint64_t begin, std::uint64_t end) const;
 
     /// Where a run began; nothing if none of it is known any more.
     std::optional<std::uint64_t> find_run_begin(std::uint32_t run);

@@ -19,6 +19,10 @@ template <class Visit>
 void walk_back(Reader& reader, const Selection& selection, std::uint64_t begin, std::uint64_t end, Visit visit) {
     begin = std::max(begin, reader.bounds().begin);
     std::optional<std::uint64_t> lines_at_end;  // newlines before `end`
+    // Two words of the page, which are stored one after the other: only if they are the same twice do they fit each other.
+    const auto lines = reader.state().lines;
+    const auto upto = reader.state().lines_upto;
+    if (upto == end && reader.refresh().lines == lines && reader.state().lines_upto == upto) lines_at_end = lines;
     for (std::size_t block_size = 32; begin < end; block_size = std::min(block_size * 2, kChunksAtOnce)) {
         auto block = reader.last_chunks(begin, end, block_size);
         if (block.empty()) return;
@@ -38,19 +42,22 @@ void walk_back(Reader& reader, const Selection& selection, std::uint64_t begin, 
 /// Position behind the `wanted`th newline from the end; lowers `wanted` by those there are if they are fewer.
 std::optional<std::uint64_t> find_newline_back(Reader& reader, const Chunk& chunk, std::uint64_t& wanted) {
     std::vector<std::byte> buffer(std::min<std::uint64_t>(Tail::kPieceSize, chunk.end - chunk.begin));
+    std::vector<std::uint64_t> newlines;
     for (auto end = chunk.end; end > chunk.begin;) {
         const auto begin = end - std::min<std::uint64_t>(end - chunk.begin, buffer.size());
-        std::vector<std::uint64_t> newlines;
-        for (auto cursor = begin; cursor < end;) {
+        newlines.clear();
+        for (auto cursor = begin; cursor < end;) {  // once, unless bytes are missing in the middle
             const auto read = reader.read(cursor, end, buffer);
-            const auto first = read.next - read.size;
-            for (std::size_t i = 0; i < read.size; ++i) {
-                if (buffer[i] == std::byte{'\n'}) newlines.push_back(first + i);
+            const auto* from = buffer.data();
+            const auto* const stop = from + read.size;
+            while (const void* found = std::memchr(from, '\n', static_cast<std::size_t>(stop - from))) {
+                from = static_cast<const std::byte*>(found) + 1;
+                newlines.push_back(read.next - static_cast<std::uint64_t>(stop - from));
             }
             if (read.next == cursor) break;
             cursor = read.next;
         }
-        if (newlines.size() >= wanted) return newlines[newlines.size() - wanted] + 1;
+        if (newlines.size() >= wanted) return newlines[newlines.size() - wanted];
         wanted -= newlines.size();
         end = begin;
     }
@@ -141,11 +148,20 @@ std::optional<Region> Regions::undescribed(std::uint64_t stop) {
 }
 
 Tail::Tail(Reader& reader, Selection selection, std::uint64_t cursor, std::uint64_t until)
-    : reader_{reader}, regions_{reader, selection, cursor, until} {}
+    : reader_{reader}, regions_{reader, selection, cursor, until}, until_{until} {}
+
+/// Makes sure that what was read begins at `at_`, or as near behind it as there is. Returns what of the region is lost.
+std::uint64_t Tail::fill() {
+    if (at_ >= read_begin_ && at_ < read_end_) return 0;
+    buffer_.resize(kPieceSize);
+    const auto read = reader_.read(at_, until_, buffer_);
+    read_begin_ = read.next - read.size;
+    read_end_ = read.next;
+    return std::min(read_begin_, region_->end) - at_;
+}
 
 std::optional<Piece> Tail::next() {
     Piece piece;
-    buffer_.resize(kPieceSize);
     while (true) {
         if (!region_ || at_ >= region_->end) {
             region_ = regions_.next();
@@ -157,16 +173,17 @@ std::optional<Piece> Tail::next() {
             at_ = region_->end;
             continue;
         }
-        const auto read = reader_.read(at_, region_->end, buffer_);
-        piece.lost += read.lost;
-        at_ = read.next;
-        if (read.size == 0) continue;
-        piece.bytes = std::span{buffer_}.first(read.size);
-        piece.begin = read.next - read.size;
+        const auto lost = fill();
+        piece.lost += lost;
+        at_ += lost;
+        if (at_ >= region_->end) continue;
+        const auto end = std::min(region_->end, read_end_);
+        piece.bytes = std::span{buffer_}.subspan(at_ - read_begin_, end - at_);
+        piece.begin = std::exchange(at_, end);
         piece.time_ns = region_->time_ns;
         piece.run = region_->run;
         piece.stream = region_->stream;
-        piece.cursor = read.next;
+        piece.cursor = end;
         return piece;
     }
     if (piece.lost == 0) return std::nullopt;

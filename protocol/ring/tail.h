@@ -82,11 +82,17 @@ class Tail {
     [[nodiscard]] std::uint64_t cursor() const { return region_ ? at_ : regions_.cursor(); }
 
   private:
+    std::uint64_t fill();
+
     Reader& reader_;
     Regions regions_;
+    std::uint64_t until_;
     std::optional<Region> region_;
     std::uint64_t at_ = 0;
+    // One read serves many small chunks: what was read ahead, wanted or not.
     std::vector<std::byte> buffer_;
+    std::uint64_t read_begin_ = 0;
+    std::uint64_t read_end_ = 0;
 };
 
 /// Where the last `lines` lines of [begin, end) begin, by descriptors and a look at one chunk. `reached` tells whether there

@@ -359,9 +359,11 @@ TEST_CASE("a log that folds to almost nothing is looked at in bounded steps", "[
     auto reader = ring.reader();
     const auto first = query(reader, from(0));
     CHECK(first.more);
-    CHECK(first.cursor >= 8u << 20);
-    const auto second = query(reader, from(first.cursor));
-    CHECK_FALSE(second.more);
+    CHECK(first.cursor >= 1u << 20);
+    CHECK(first.cursor <= 4u << 20);
+    auto last = first;
+    while (last.more) last = query(reader, from(last.cursor));
+    CHECK(last.cursor == ring.writer().tail());
     const auto whole = query(reader, {});
     CHECK(whole.cursor == ring.writer().tail());
 }

@@ -3,6 +3,7 @@
 // check can fail is shown by a reader without the second look ("accepts torn bytes").
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <random>
 #include <thread>
 
@@ -51,13 +53,19 @@ bool right(std::span<const std::byte> bytes, std::uint64_t cursor) {
     return true;
 }
 
-/// A child that writes `total` bytes of the stream into a pipe and ends.
-pid_t start_source(const Pipe& pipe, std::uint64_t total) {
+/// Shared with a source: when it is to end, and how much it had written then.
+struct SourceControl {
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint64_t> total{0};
+};
+
+/// A child that writes `total` bytes of the stream into a pipe and ends; or fewer, if it is told to stop.
+pid_t start_source(const Pipe& pipe, std::uint64_t total, SourceControl* control = nullptr) {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
     ::fcntl(pipe.write_end.get(), F_SETFL, 0);
     static std::array<std::byte, 64 << 10> buffer;
-    for (std::uint64_t cursor = 0; cursor < total;) {
+    for (std::uint64_t cursor = 0; cursor < total && (control == nullptr || !control->stop.load());) {
         const auto size = std::min<std::uint64_t>(buffer.size(), total - cursor);
         fill(std::span{buffer}.first(size), cursor);
         for (std::size_t done = 0; done < size;) {
@@ -66,6 +74,7 @@ pid_t start_source(const Pipe& pipe, std::uint64_t total) {
             done += static_cast<std::size_t>(put);
         }
         cursor += size;
+        if (control != nullptr) control->total.store(cursor);
     }
     ::_exit(0);
 }
@@ -183,13 +192,16 @@ TEST_CASE("a reader without the second look accepts torn bytes, so the test abov
 }
 
 TEST_CASE("a writer killed again and again loses and doubles no byte", "[ring][race][succession]") {
-    constexpr std::uint64_t kTotal = 300 << 20;
     constexpr int kKills = 250;
+    constexpr std::uint64_t kMaxStep = 1 << 20;
     TestRing ring{1 << 20};
     const auto paths = ring.paths();
     Pipe pipe = make_pipe(256 << 10, true);
     std::mt19937 random{static_cast<unsigned>(::getpid())};
-    const pid_t source = start_source(pipe, kTotal);
+    void* const shared = ::mmap(nullptr, sizeof(SourceControl), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(shared != MAP_FAILED);
+    auto* const control = new (shared) SourceControl;
+    const pid_t source = start_source(pipe, UINT64_MAX, control);
     pipe.write_end.reset();
 
     auto reader = ring.reader();
@@ -223,12 +235,12 @@ TEST_CASE("a writer killed again and again loses and doubles no byte", "[ring][r
         REQUIRE(::read(ready.read_end.get(), &go, 1) == 1);
         if (kills < kKills) {
             // at a moment that is random but needs no clock: when so many bytes more have been written
-            const auto target = reader.refresh().tail + random() % (kTotal / kKills);
+            const auto target = reader.refresh().tail + random() % kMaxStep;
             const auto page = ring::StatePage::open(paths.state, os::MappedFile::Access::read);
             while (page->tail.load() < target && ::waitpid(writer, nullptr, WNOHANG) == 0) {
             }
             ::kill(writer, SIGKILL);
-            ++kills;
+            if (++kills == kKills) control->stop.store(true);
         }
         int status = 0;
         while (::waitpid(writer, &status, 0) < 0 && errno == EINTR) {
@@ -237,12 +249,14 @@ TEST_CASE("a writer killed again and again loses and doubles no byte", "[ring][r
         read_some();
     }
     wait_for(source);
-    CHECK(kills >= 200);
+    const auto total = control->total.load();
+    ::munmap(shared, sizeof(SourceControl));
+    CHECK(kills == kKills);
     CHECK(tally.wrong == 0);
-    CHECK(reader.refresh().tail == kTotal);
-    CHECK(tally.read + tally.lost == kTotal);
+    CHECK(reader.refresh().tail == total);
+    CHECK(tally.read + tally.lost == total);
     std::uint64_t newlines = 0;
-    for (std::uint64_t cursor = 0; cursor < kTotal; ++cursor) newlines += byte_at(cursor) == '\n' ? 1 : 0;
+    for (std::uint64_t cursor = 0; cursor < total; ++cursor) newlines += byte_at(cursor) == '\n' ? 1 : 0;
     ring.reopen();
     CHECK(reader.refresh().lines == newlines);
 }
