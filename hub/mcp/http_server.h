@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "hub/mcp/http_connection.h"
+#include "hub/mcp/http_message.h"
+#include "protocol/os/unique_fd.h"
+
+struct event_base;
+struct evconnlistener;
+
+namespace pp::hub::mcp {
+
+/// HTTP/1.1 on loopback TCP and a unix socket, by the same code, in the caller's libevent loop and thread.
+class HttpServer {
+  public:
+    HttpServer(event_base* base, HttpHandler& handler, HttpLimits limits = {});
+    ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    /// Listens on 127.0.0.1; port 0 takes a free one. Gives the port, or the errno in `error` and 0: a taken port is an
+    /// ordinary outcome.
+    int listen_tcp(int port, int& error);
+    /// Listens on a unix socket, mode 0600, replacing one that is there: the caller holds the lock that says nobody lives
+    /// behind it. Throws std::system_error.
+    void listen_unix(const std::string& path);
+    [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+  private:
+    void accept(int socket, bool is_unix);
+    void listen(os::UniqueFd socket, bool is_unix);
+
+    struct Listener;
+    event_base* base_;
+    HttpHandler& handler_;
+    HttpLimits limits_;
+    std::map<HttpConnection*, std::shared_ptr<HttpConnection>> connections_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+};
+
+}  // namespace pp::hub::mcp
