@@ -1,0 +1,69 @@
+#include "cli/caller.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+namespace pp::cli {
+namespace {
+
+constexpr const char* kProcessVariable = "PP_PROCESS";
+
+std::int64_t limit_value(rlim_t value) {
+    return value == RLIM_INFINITY ? -1 : static_cast<std::int64_t>(value);
+}
+
+std::string limits_json() {
+    nlohmann::json limits = nlohmann::json::array();
+    for (int resource = 0; resource < static_cast<int>(RLIM_NLIMITS); ++resource) {
+        rlimit limit{};
+        if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) continue;
+        limits.push_back({resource, limit_value(limit.rlim_cur), limit_value(limit.rlim_max)});
+    }
+    return limits.dump();
+}
+
+/// There is no call that only asks.
+mode_t file_mode_mask() {
+    const mode_t mask = ::umask(022);
+    ::umask(mask);
+    return mask;
+}
+
+int niceness() {
+    errno = 0;
+    const int nice = ::getpriority(PRIO_PROCESS, 0);
+    return errno == 0 ? nice : 0;
+}
+
+}  // namespace
+
+wire::Request request_of_caller(const Context& context, const std::string& operation,
+                                const std::string& arguments) {
+    wire::Request request;
+    request.version = PP_VERSION;
+    request.operation = operation;
+    request.arguments = arguments;
+    request.working_directory = context.working_directory;
+    request.pid = ::getpid();
+    if (operation != "start") return request;
+    request.environment = context.environment;
+    request.environment.erase(kProcessVariable);
+    request.file_mode_mask = file_mode_mask();
+    request.limits_json = limits_json();
+    request.nice = niceness();
+    return request;
+}
+
+std::vector<std::string> environment_for_hub(const Context& context) {
+    std::vector<std::string> environment;
+    for (const auto& [name, value] : context.environment) {
+        if (name != kProcessVariable) environment.push_back(name + "=" + value);
+    }
+    return environment;
+}
+
+}  // namespace pp::cli

@@ -1,0 +1,87 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/commands/commands.h"
+#include "cli/failure.h"
+#include "cli/hub_client.h"
+#include "cli/output/print.h"
+#include "cli/output/process_text.h"
+#include "cli/run/key_prompt.h"
+#include "cli/target.h"
+#include "protocol/os/ofd_lock.h"
+
+namespace pp::cli {
+namespace {
+
+using nlohmann::json;
+
+std::size_t count_live(const Context& context) {
+    const auto all = read_all_processes(context.home);
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [](const auto& one) { return is_live(one); }));
+}
+
+/// "stop" or "leave".
+std::string ask_person(std::size_t live) {
+    if (!KeyPrompt::can_ask())
+        throw Failure{Exit::failed, std::to_string(live) +
+                                        " processes live: say --stop to end them too, or --leave to "
+                                        "leave them running"};
+    say(std::to_string(live) + " processes live: [s]top them too, [l]eave them running, or [c]ancel? ");
+    const RawKeys keys{STDIN_FILENO};
+    char key = 0;
+    while (::read(STDIN_FILENO, &key, 1) == 1) {
+        if (key == 's') return "stop";
+        if (key == 'l') return "leave";
+        if (key == 'c' || key == '\x04') break;
+    }
+    throw Failure{Exit::failed, "nothing was ended"};
+}
+
+std::string named(const json& one) {
+    if (one.is_object() && one.contains("id")) return process_line(one);
+    return printable(one.is_string() ? one.get<std::string>() : one.dump());
+}
+
+}  // namespace
+
+int shutdown_command(const Context& context, const Words& words) {
+    bool stop = false;
+    bool leave = false;
+    bool as_json = false;
+    Arguments arguments{"shutdown", "End hub and keeper, once nothing lives."};
+    arguments.flag("--stop", stop, "stop the processes that live, first");
+    arguments.flag("--leave", leave, "end the hub only, and leave them running");
+    arguments.flag("--json", as_json, "as JSON");
+    arguments.parse(words);
+    if (stop && leave) throw Failure{Exit::usage, "--stop and --leave exclude each other"};
+
+    const auto live = count_live(context);
+    if (live == 0 && !find_hub(context.home) && !os::OfdLock::is_held(context.home.keeper_lock())) {
+        say("nothing of pp runs");
+        return code(Exit::done);
+    }
+    std::string processes = leave ? "leave" : "stop";
+    if (live > 0 && !stop && !leave) processes = ask_person(live);
+
+    const auto hub = find_or_start_hub(context);
+    os::Loop loop;
+    HubClient client{loop, context};
+    const auto answer = client.wait_for("shutdown", json{{"processes", processes}}.dump());
+    if (!answer.lost) required(answer);
+    hub.wait_for_end();
+    const auto result = json::parse(answer.result, nullptr, false);
+    if (as_json) {
+        print((answer.lost ? "{}" : answer.result) + "\n");
+    } else if (result.is_object()) {
+        for (const auto& one : result.value("stopped", json::array())) print(named(one) + " stopped\n");
+        for (const auto& one : result.value("left", json::array())) print(named(one) + " left running\n");
+    }
+    return code(Exit::done);
+}
+
+}  // namespace pp::cli

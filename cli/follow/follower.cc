@@ -1,0 +1,127 @@
+#include "cli/follow/follower.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "protocol/os/error.h"
+#include "protocol/os/ofd_lock.h"
+#include "protocol/rundir/process_files.h"
+
+namespace pp::cli {
+namespace {
+
+constexpr int kPiecesPerTurn = 32;  // 2 MiB: signals and keys come between
+
+/// A page of another boot will be replaced by the shim.
+bool has_page(const std::string& path) {
+    const auto state = ring::find_state(path);
+    return state && state->this_boot;
+}
+
+}  // namespace
+
+Follower::Follower(os::Loop& loop, const rundir::Home& home, Start start, Owner owner)
+    : loop_{loop}, home_{home}, start_{start}, owner_{std::move(owner)}, again_{loop, [this] { look(); }} {}
+
+Follower::~Follower() = default;
+
+/// False if the process has no page yet: its shim has not come that far.
+bool Follower::open() {
+    if (page_) return true;
+    const auto path = home_.state_page(start_.process);
+    if (!has_page(path)) {
+        wait_for_files();
+        if (!has_page(path)) return false;
+    }
+    files_watch_.reset();
+    reader_ = ring::Reader::find(rundir::ring_paths(home_, start_.process));
+    if (!reader_) throw std::runtime_error("ring " + home_.ring(start_.process) + " is missing");
+    page_ = std::make_unique<PageWatch>(loop_, path, [this] { look(); });
+    return true;
+}
+
+void Follower::wait_for_files() {
+    if (files_watch_) return;
+    files_notify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!files_notify_) os::throw_errno("inotify_init1");
+    if (::inotify_add_watch(files_notify_.get(), home_.run().c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+        os::throw_errno("inotify_add_watch", home_.run());
+    files_watch_ = std::make_unique<os::Loop::Watch>(loop_, files_notify_.get(), POLLIN, [this](short) {
+        std::array<char, 4096> events;
+        while (::read(files_notify_.get(), events.data(), events.size()) > 0) {
+        }
+        again_.set(os::Loop::Clock::duration::zero());  // look() may end this watch
+    });
+}
+
+void Follower::look() {
+    if (ended_ || !open()) return;
+    const auto seen = page_->seen();
+    lifecycle_ = reader_->refresh().lifecycle;
+    if (!owner_.has_room()) return;  // the owner calls again
+    give_out();
+    if (ended_ || !owner_.has_room() || again_.armed()) return;
+    if (owner_.on_idle) owner_.on_idle();
+    page_->arm(seen);
+}
+
+/// How far may be shown as things stand.
+std::uint64_t Follower::limit() const {
+    if (lifecycle_->run > start_.run) return lifecycle_->start_cursor;
+    const bool finished = lifecycle_->run == start_.run && lifecycle_->state == ring::LifeState::finished;
+    return finished && start_.until == FollowUntil::run_ends ? lifecycle_->end_cursor : UINT64_MAX;
+}
+
+void Follower::give_out() {
+    for (int pieces = 0; pieces < kPiecesPerTurn; ++pieces) {
+        if (!tail_ || tail_limit_ != limit()) {
+            const auto cursor = tail_ ? tail_->cursor() : start_.cursor;
+            tail_limit_ = limit();
+            tail_.emplace(*reader_, start_.selection, cursor, tail_limit_);
+        }
+        const auto piece = tail_->next();
+        if (piece) {
+            give(*piece);
+            if (!owner_.has_room()) return;
+        } else if (lifecycle_->run > start_.run) {
+            next_run();
+        } else {
+            if (log_over()) end();
+            return;
+        }
+    }
+    again_.set(os::Loop::Clock::duration::zero());
+}
+
+/// A descendant of an earlier run may still be writing: that is not what this follower was made for.
+void Follower::give(const ring::Piece& piece) {
+    const bool earlier = start_.until == FollowUntil::run_ends && piece.run != 0 && piece.run < start_.run;
+    if (!earlier) owner_.on_piece(piece);
+}
+
+void Follower::next_run() {
+    const bool begun = start_.run != 0;
+    start_.run = lifecycle_->run;
+    if (begun) owner_.on_restart(*lifecycle_);
+}
+
+/// Everything up to the limit has been given out: may more come?
+bool Follower::log_over() const {
+    if (lifecycle_->run < start_.run) return false;
+    if (reader_->unverified()) return true;  // of another boot
+    if (lifecycle_->state != ring::LifeState::finished) return false;
+    if (start_.until == FollowUntil::run_ends) return true;
+    return lifecycle_->drained != 0 || lifecycle_->descendants == 0 ||
+           !os::OfdLock::is_held(home_.process_lock(start_.process));
+}
+
+void Follower::end() {
+    ended_ = true;
+    owner_.on_end(*lifecycle_);
+}
+
+}  // namespace pp::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "protocol/os/loop.h"
+#include "protocol/ring/state_page.h"
+
+namespace pp::cli {
+
+/// Tells the loop that a state page has changed. A thread of its own sleeps on the page's futex and writes an
+/// eventfd: the one thread of this program.
+///
+/// It sleeps only when asked to (arm), so that a writer at full speed meets no sleeper while its output is
+/// being read. Nothing is missed by:   seen()  →  look at tail and lifecycle  →  arm(seen)
+class PageWatch {
+  public:
+    /// Maps the page at `path`, to read. Throws as StatePage::open does.
+    PageWatch(os::Loop& loop, const std::string& path, std::function<void()> on_change);
+    ~PageWatch();
+    PageWatch(const PageWatch&) = delete;
+    PageWatch& operator=(const PageWatch&) = delete;
+
+    /// The page's wake word as it is now.
+    [[nodiscard]] std::uint32_t seen() const;
+    /// Calls back, once, when the word is another than `seen`: at once if it is already.
+    void arm(std::uint32_t seen);
+    /// A copy of the page.
+    [[nodiscard]] ring::StateSnapshot read() const;
+
+  private:
+    struct Shared;
+    static void watch(const std::shared_ptr<Shared>& shared);
+    std::shared_ptr<Shared> shared_;
+    std::unique_ptr<os::Loop::Watch> event_watch_;
+    bool started_ = false;
+    bool armed_ = false;
+};
+
+}  // namespace pp::cli

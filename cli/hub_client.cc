@@ -1,0 +1,215 @@
+#include "cli/hub_client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "cli/caller.h"
+#include "cli/failure.h"
+#include "protocol/os/daemon.h"
+#include "protocol/os/ofd_lock.h"
+#include "protocol/os/proc.h"
+#include "protocol/os/unique_fd.h"
+#include "protocol/wire/codec.h"
+
+namespace pp::cli {
+namespace {
+
+constexpr int kStartTries = 3;
+constexpr int kAskTries = 3;
+/// The hub's last replies may still be on their way through libzmq's thread when its pidfd says that it is
+/// gone.
+constexpr auto kLastWords = std::chrono::milliseconds{100};
+constexpr std::array<std::string_view, 5> kReading{"list", "get_status", "get_output", "get_log_paths",
+                                                   "hub_status"};
+
+bool only_reads(const std::string& operation) {
+    return std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
+}
+
+/// ZeroMQ would wait for ever on a socket that nobody listens on, and say nothing.
+bool listens(const std::string& socket_path) {
+    const os::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (!socket || socket_path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+           errno == EAGAIN;  // listens, and is busy
+}
+
+Exit exit_of(const std::string& status) {
+    if (status == "ok") return Exit::done;
+    if (status == "usage") return Exit::usage;
+    if (status == "not_found") return Exit::not_found;
+    if (status == "ambiguous") return Exit::ambiguous;
+    if (status == "timed_out") return Exit::timed_out;
+    return Exit::failed;
+}
+
+/// What a program said as it was started: "ready", or "error: …".
+std::string complaint(std::string said) {
+    while (!said.empty() && said.back() == '\n') said.pop_back();
+    if (said == "ready") return {};
+    if (said.starts_with("error: ")) return said.substr(7);
+    return said.empty() ? "it ended at once" : said;
+}
+
+/// Empty, or what went wrong. One that loses a race waits for the winner and then says that there is one.
+std::string start_hub(const Context& context) {
+    try {
+        return complaint(os::start_detached(os::sibling_program("pp-hub"), {}, environment_for_hub(context)));
+    } catch (const std::system_error& error) {
+        return error.what();
+    }
+}
+
+Answer lost_answer(const wire::Request& request) {
+    return {Exit::failed,
+            {},
+            "the hub ended before it answered; whether '" + request.operation +
+                "' was done is not known: 'pp ls --all' and 'pp status NAME' tell",
+            true};
+}
+
+}  // namespace
+
+std::optional<os::PidFd> find_hub(const rundir::Home& home) {
+    if (!os::OfdLock::is_held(home.hub_lock())) return std::nullopt;
+    const auto epoch = rundir::find_hub_epoch(home);
+    if (!epoch) return std::nullopt;
+    auto hub = os::PidFd::find(epoch->pid);
+    const auto stat = os::find_proc_stat(epoch->pid);
+    const bool same = hub && stat && stat->start_time == epoch->start_time && !hub->ended();
+    if (!same || !listens(home.control_socket())) return std::nullopt;
+    return hub;
+}
+
+os::PidFd find_or_start_hub(const Context& context) {
+    std::string said = "it ended as soon as it was ready";
+    for (int tries = 0; tries < kStartTries; ++tries) {
+        if (auto hub = find_hub(context.home)) return std::move(*hub);
+        context.home.prepare();
+        if (const auto told = start_hub(context); !told.empty()) said = told;
+    }
+    if (auto hub = find_hub(context.home)) return std::move(*hub);
+    throw Failure{Exit::no_hub, "there is no hub, and none could be started: " + said};
+}
+
+HubClient::HubClient(os::Loop& loop, const Context& context)
+    : loop_{loop}, context_{context}, last_words_{loop, [this] { settle_lost(); }} {
+    loop_.on_prepare([this] { return drain(); });
+}
+
+HubClient::~HubClient() {
+    loop_.on_prepare({});
+}
+
+void HubClient::connect() {
+    if (channel_) return;
+    hub_ = find_or_start_hub(context_);
+    if (!zmq_) zmq_ = std::make_unique<wire::Context>();
+    channel_ = wire::Channel::dealer(*zmq_, context_.home.control_socket());
+    channel_watch_ =
+        std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [](short) {});  // see drain()
+    hub_watch_ =
+        std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) { on_hub_gone(); });
+}
+
+void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer) {
+    Question question{request_of_caller(context_, operation, arguments), std::move(on_answer)};
+    question.request.token = next_token_++;
+    const auto token = question.request.token;
+    const bool hub_is_gone = last_words_.armed();  // settle_lost() asks it of the next one
+    if (!hub_is_gone) connect();
+    Question& asked = questions_.emplace(token, std::move(question)).first->second;
+    if (!hub_is_gone) send(asked);
+}
+
+void HubClient::send(Question& question) {
+    ++question.tries;
+    const auto frame = wire::encode(question.request);
+    if (frame.size() > wire::kMaxMessage) {
+        questions_.erase(question.request.token);
+        throw Failure{Exit::usage, "what is asked of the hub takes " + std::to_string(frame.size()) +
+                                       " bytes with its environment; at most " +
+                                       std::to_string(wire::kMaxMessage) + " are taken"};
+    }
+    if (!channel_->send(frame)) throw Failure{Exit::no_hub, "the hub does not take what it is asked"};
+}
+
+/// True if there was anything: whoever waits for an answer looks again before the loop sleeps.
+bool HubClient::drain() {
+    constexpr int kBudget = 16;
+    int taken = 0;
+    for (; channel_ && taken < kBudget; ++taken) {
+        const auto frame = channel_->try_receive();
+        if (!frame) break;
+        try {
+            on_reply(wire::decode<wire::Reply>(frame->bytes));
+        } catch (const wire::BadMessage& bad) {
+            throw Failure{Exit::failed, std::string{"the hub's answer cannot be understood: "} + bad.what()};
+        }
+    }
+    return taken > 0;
+}
+
+void HubClient::on_reply(const wire::Reply& reply) {
+    auto found = questions_.extract(reply.token);
+    if (found.empty()) return;
+    found.mapped().on_answer({exit_of(reply.status), reply.result, reply.text});
+}
+
+void HubClient::on_hub_gone() {
+    hub_watch_.reset();
+    last_words_.set(kLastWords);
+}
+
+void HubClient::settle_lost() {
+    channel_watch_.reset();
+    channel_.reset();
+    hub_.reset();
+    auto lost = std::exchange(questions_, {});
+    for (auto& [token, question] : lost) {
+        const bool may_have_happened = question.tries > 0 && !only_reads(question.request.operation);
+        if (may_have_happened || question.tries >= kAskTries) {
+            question.on_answer(lost_answer(question.request));
+            continue;
+        }
+        const auto on_answer = question.on_answer;
+        try {
+            connect();
+            send(questions_.emplace(token, std::move(question)).first->second);
+        } catch (const Failure& failure) {
+            questions_.erase(token);
+            on_answer({failure.exit(), {}, failure.what()});
+        }
+    }
+}
+
+Answer HubClient::wait_for(const std::string& operation, const std::string& arguments) {
+    std::optional<Answer> given;
+    ask(operation, arguments, [&](const Answer& answer) { given = answer; });
+    while (!given) loop_.turn();
+    return std::move(*given);
+}
+
+const Answer& required(const Answer& answer) {
+    if (answer.exit == Exit::done) return answer;
+    throw Failure{answer.exit, answer.text.empty() ? "the hub refused, and did not say why" : answer.text};
+}
+
+Answer ask_hub(const Context& context, const std::string& operation, const std::string& arguments) {
+    os::Loop loop;
+    HubClient hub{loop, context};
+    return required(hub.wait_for(operation, arguments));
+}
+
+}  // namespace pp::cli

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/context.h"
+#include "cli/output/exit_code.h"
+#include "protocol/os/loop.h"
+#include "protocol/os/pid_fd.h"
+#include "protocol/wire/channel.h"
+#include "protocol/wire/control_messages.h"
+
+namespace pp::cli {
+
+/// What the hub says to a question.
+struct Answer {
+    Exit exit = Exit::done;
+    std::string result;  ///< JSON object
+    std::string text;    ///< for a person: the error, or a short form of the result
+    bool lost = false;   ///< the hub ended before it answered: what was asked may or may not have happened
+};
+
+/// The hub that listens now, held by descriptor; nothing if there is none (that can be talked to).
+std::optional<os::PidFd> find_hub(const rundir::Home& home);
+
+/// The hub, starting one if there is none, whoever races whom. Throws Failure (no_hub) with what it said.
+os::PidFd find_or_start_hub(const Context& context);
+
+/// The conversation with the hub. Nothing is connected before the first question.
+///
+/// The hub's death is seen by pidfd. What only reads is then asked again, of a new hub; of anything else
+/// nobody knows whether it happened, and the answer is `lost`.
+class HubClient {
+  public:
+    HubClient(os::Loop& loop, const Context& context);
+    ~HubClient();
+    HubClient(const HubClient&) = delete;
+    HubClient& operator=(const HubClient&) = delete;
+
+    using OnAnswer = std::function<void(const Answer&)>;
+    /// `arguments` is a JSON object. Starts a hub if need be: throws Failure (no_hub).
+    void ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer);
+
+    /// The same, turning the loop until the answer is there.
+    Answer wait_for(const std::string& operation, const std::string& arguments);
+
+    /// The hub it is connected to; nothing before the first question.
+    [[nodiscard]] const std::optional<os::PidFd>& hub() const { return hub_; }
+
+  private:
+    struct Question {
+        wire::Request request;
+        OnAnswer on_answer;
+        int tries = 0;
+    };
+    void connect();
+    void send(Question& question);
+    bool drain();
+    void on_reply(const wire::Reply& reply);
+    void on_hub_gone();
+    void settle_lost();
+
+    os::Loop& loop_;
+    const Context& context_;
+    std::unique_ptr<wire::Context> zmq_;
+    std::optional<wire::Channel> channel_;
+    std::unique_ptr<os::Loop::Watch> channel_watch_;
+    std::optional<os::PidFd> hub_;
+    std::unique_ptr<os::Loop::Watch> hub_watch_;
+    os::Loop::Timer last_words_;
+    std::map<std::uint64_t, Question> questions_;
+    std::uint64_t next_token_ = 1;
+};
+
+/// Throws the answer as a Failure if it is one, else gives it back.
+const Answer& required(const Answer& answer);
+
+/// Asks once and waits: for verbs that do nothing else. Throws Failure.
+Answer ask_hub(const Context& context, const std::string& operation, const std::string& arguments);
+
+}  // namespace pp::cli

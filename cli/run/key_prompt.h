@@ -1,0 +1,45 @@
+#pragma once
+
+#include <termios.h>
+
+#include <functional>
+#include <memory>
+
+#include "protocol/os/loop.h"
+
+namespace pp::cli {
+
+/// A terminal that gives out single keys, unseen, for as long as this lives. Ctrl-C stays a signal.
+class RawKeys {
+  public:
+    explicit RawKeys(int terminal);
+    ~RawKeys();
+    RawKeys(const RawKeys&) = delete;
+    RawKeys& operator=(const RawKeys&) = delete;
+
+  private:
+    int terminal_;
+    termios before_{};
+    bool changed_ = false;
+};
+
+enum class Choice { stop, detach, keep };
+
+/// Asks on stderr what is to become of the process; one key answers. It is taken down by its answer, and by
+/// its end.
+class KeyPrompt {
+  public:
+    /// stdin and stderr are a terminal, and we are in its foreground.
+    static bool can_ask();
+
+    KeyPrompt(os::Loop& loop, std::function<void(Choice)> on_choice);
+
+  private:
+    void on_readable();
+
+    RawKeys keys_;
+    std::function<void(Choice)> on_choice_;
+    os::Loop::Watch watch_;
+};
+
+}  // namespace pp::cli

@@ -1,0 +1,121 @@
+#include "cli/run/run_options.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/failure.h"
+#include "cli/output/print.h"
+
+namespace pp::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kShellSyntax = " \t\n|&;<>()$`\"'\\*?[]{}#~=!%";
+
+OnExit parse_on_exit(const std::string& text) {
+    if (text == "ask") return OnExit::ask;
+    if (text == "stop") return OnExit::stop;
+    if (text == "detach") return OnExit::detach;
+    throw Failure{Exit::usage, "--on-exit is '" + text + "'; it must be ask, stop or detach"};
+}
+
+std::map<std::string, std::string> parse_environment(const std::vector<std::string>& given) {
+    std::map<std::string, std::string> environment;
+    for (const auto& entry : given) {
+        const auto equals = entry.find('=');
+        if (equals == std::string::npos || equals == 0)
+            throw Failure{Exit::usage, "--env is '" + entry + "'; it must be NAME=VALUE"};
+        environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+    }
+    return environment;
+}
+
+std::string absolute(const std::string& path, const std::string& working_directory) {
+    return path.starts_with('/') ? path : working_directory + "/" + path;
+}
+
+}  // namespace
+
+bool RunOptions::is_string() const {
+    return command.size() == 1 && command.front().find_first_of(kShellSyntax) != std::string::npos;
+}
+
+RunOptions parse_run(const Words& words) {
+    RunOptions options;
+    std::optional<std::string> on_exit;
+    std::vector<std::string> environment;
+    bool raw = false;
+    Arguments arguments{"run",
+                        "Run a command under pp, or join it if it runs already, and show its output.\n"
+                        "Usage: pp run [OPTIONS] [--] COMMAND [ARGUMENT...]"};
+    arguments.option("--name", options.name, "NAME", "call it this, instead of after its command");
+    arguments.option("--label", options.label, "TEXT", "free text to find it by");
+    arguments.option("--dir", options.directory, "DIR", "run it there, instead of here");
+    arguments.option("--env", environment, "NAME=VALUE", "set in its environment; may be repeated");
+    arguments.option("--on-exit", on_exit, "WHAT", "what Ctrl-C does: ask, stop or detach (ask)");
+    arguments.flag("--replace,--fresh", options.replace, "stop one that runs already, and start anew");
+    arguments.flag("-d,--detach", options.detach, "start it, print it and return");
+    arguments.flag("-i,--stdin", options.pass_stdin, "pass standard input on to it");
+    arguments.option("--streams", options.streams, "HOW",
+                     "stdout and stderr in one pipe or two: merged or split");
+    arguments.flag("--raw", raw, "reserved: what the command wrote is shown as it is anyway");
+    arguments.flag("--json", options.json, "with -d: print it as JSON");
+
+    const auto ours = static_cast<std::ptrdiff_t>(arguments.leading_options(words));
+    arguments.parse({words.begin(), words.begin() + ours});
+    options.command.assign(words.begin() + ours, words.end());
+    if (!options.command.empty() && options.command.front() == "--")
+        options.command.erase(options.command.begin());
+
+    if (on_exit) options.on_exit = parse_on_exit(*on_exit);
+    options.environment = parse_environment(environment);
+    if (options.streams && *options.streams != "merged" && *options.streams != "split")
+        throw Failure{Exit::usage, "--streams is '" + *options.streams + "'; it must be merged or split"};
+    if (options.json && !options.detach)
+        throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
+    if (options.command.empty() || options.command.front().empty())
+        throw Failure{Exit::usage, "there is no command to run; such as: pp run npm run dev"};
+    return options;
+}
+
+std::string default_streams() {
+    struct stat out {};
+    struct stat error {};
+    const bool same = ::isatty(STDOUT_FILENO) == 1 && ::fstat(STDOUT_FILENO, &out) == 0 &&
+                      ::fstat(STDERR_FILENO, &error) == 0 && out.st_dev == error.st_dev &&
+                      out.st_ino == error.st_ino;
+    return same ? "merged" : "split";
+}
+
+std::string start_arguments(const RunOptions& options, const std::string& working_directory,
+                            const std::optional<std::string>& streams) {
+    json arguments;
+    arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
+    arguments["working_directory"] =
+        options.directory ? absolute(*options.directory, working_directory) : working_directory;
+    arguments["wait"] = options.detach ? json{{"for", "settled"}} : json{{"for", "none"}};
+    if (options.name) arguments["name"] = *options.name;
+    if (!options.environment.empty()) arguments["environment"] = options.environment;
+    if (options.replace) arguments["replace"] = true;
+    json more = json::object();
+    if (options.label) more["label"] = *options.label;
+    if (streams) more["streams"] = *streams;
+    if (options.pass_stdin) more["stdin"] = "pipe";
+    if (!more.empty()) arguments["options"] = more;
+    try {
+        return arguments.dump();
+    } catch (const json::type_error&) {
+        for (const auto& word : options.command) {
+            if (printable(word).find("\uFFFD") != std::string::npos)
+                throw Failure{Exit::usage, "argument '" + printable(word) + "' is not valid UTF-8"};
+        }
+        throw Failure{Exit::usage, "a name, label, directory or variable is not valid UTF-8"};
+    }
+}
+
+}  // namespace pp::cli

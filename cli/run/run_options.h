@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cli/context.h"
+
+namespace pp::cli {
+
+/// What Ctrl-C does to a process that `pp run` watches.
+enum class OnExit { ask, stop, detach };
+
+/// The command line of `run`. Everything from the first word that is no option of ours is the child's,
+/// verbatim.
+struct RunOptions {
+    std::optional<std::string> name;
+    std::optional<std::string> label;
+    std::optional<std::string> directory;
+    std::map<std::string, std::string> environment;
+    OnExit on_exit = OnExit::ask;
+    bool replace = false;
+    bool detach = false;
+    bool pass_stdin = false;
+    bool json = false;
+    std::optional<std::string> streams;  ///< merged | split, as given
+    Words command;
+
+    /// One word with blanks or shell syntax is a string for the hub to take apart, all else an argv.
+    [[nodiscard]] bool is_string() const;
+};
+
+/// Throws Failure (usage) and HelpAsked.
+RunOptions parse_run(const Words& words);
+
+/// How a child's streams are captured if nobody says: as one if both go to the same terminal, where their
+/// order can be seen; else apart, so that each can go its way.
+std::string default_streams();
+
+/// Arguments of the operation `start`, as JSON. Throws Failure (usage) for words that are not UTF-8.
+/// `streams` only where they are to count: a process that runs already is taken as it is.
+std::string start_arguments(const RunOptions& options, const std::string& working_directory,
+                            const std::optional<std::string>& streams);
+
+}  // namespace pp::cli

@@ -1,0 +1,76 @@
+#include "cli/run/run_options.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/failure.h"
+
+using namespace pp::cli;
+using nlohmann::json;
+
+TEST_CASE("everything behind the first word that is no option belongs to the child", "[cli][run]") {
+    CHECK(parse_run({"npm", "run", "dev", "--", "--port", "3"}).command ==
+          Words{"npm", "run", "dev", "--", "--port", "3"});
+    CHECK(parse_run({"sh", "-c", "echo a; exit 7"}).command == Words{"sh", "-c", "echo a; exit 7"});
+    CHECK(parse_run({"--name", "web", "server", "--name", "other"}).command ==
+          Words{"server", "--name", "other"});
+    CHECK(parse_run({"--", "-d"}).command == Words{"-d"});
+    CHECK(parse_run({"-d", "--", "--", "x"}).command == Words{"--", "x"});
+    CHECK(parse_run({"a", "", " b "}).command == Words{"a", "", " b "});
+}
+
+TEST_CASE("options of run are taken in every spelling", "[cli][run]") {
+    const auto options =
+        parse_run({"-di", "--name=web", "--label", "my label", "--dir", "/x", "--env", "A=1", "--env",
+                   "B=x=y", "--on-exit", "stop", "--fresh", "--streams", "split", "cmd"});
+    CHECK(options.detach);
+    CHECK(options.pass_stdin);
+    CHECK(options.name == "web");
+    CHECK(options.label == "my label");
+    CHECK(options.directory == "/x");
+    CHECK(options.environment == std::map<std::string, std::string>{{"A", "1"}, {"B", "x=y"}});
+    CHECK(options.on_exit == OnExit::stop);
+    CHECK(options.replace);
+    CHECK(options.streams == "split");
+    CHECK(options.command == Words{"cmd"});
+}
+
+TEST_CASE("a command line of run that cannot be meant is refused", "[cli][run]") {
+    for (const Words& words :
+         {Words{}, Words{"--"}, Words{""}, Words{"--name"}, Words{"--nonsense", "x"},
+          Words{"--env", "A", "x"}, Words{"--env", "=1", "x"}, Words{"--on-exit", "maybe", "x"},
+          Words{"--streams", "three", "x"}, Words{"--json", "x"}}) {
+        CHECK_THROWS_AS(parse_run(words), Failure);
+    }
+    CHECK_THROWS_AS(parse_run({"--help"}), HelpAsked);
+    CHECK(parse_run({"x", "--help"}).command == Words{"x", "--help"});
+}
+
+TEST_CASE("one word with blanks or shell syntax is a string, all else an argv", "[cli][run]") {
+    const auto command = [](const Words& words) {
+        return json::parse(start_arguments(parse_run(words), "/here", std::nullopt)).at("command");
+    };
+    CHECK(command({"echo a; exit 7"}) == "echo a; exit 7");
+    CHECK(command({"npm run dev"}) == "npm run dev");
+    CHECK(command({"ls"}) == json{"ls"});
+    CHECK(command({"sh", "-c", "echo a; exit 7"}) == json{"sh", "-c", "echo a; exit 7"});
+}
+
+TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
+    const auto plain = json::parse(start_arguments(parse_run({"ls", "-l"}), "/here", "split"));
+    CHECK(plain == json{{"command", {"ls", "-l"}},
+                        {"working_directory", "/here"},
+                        {"wait", {{"for", "none"}}},
+                        {"options", {{"streams", "split"}}}});
+    const auto full = json::parse(start_arguments(
+        parse_run({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"}),
+        "/here", {}));
+    CHECK(full.at("working_directory") == "/here/sub");
+    CHECK(full.at("replace") == true);
+    CHECK(full.at("name") == "n");
+    CHECK(full.at("environment") == json{{"A", "1"}});
+    CHECK(full.at("options") == json{{"label", "l"}, {"stdin", "pipe"}});
+    CHECK_THROWS_WITH(start_arguments(parse_run({"echo", "\xff"}), "/", {}),
+                      Catch::Contains("not valid UTF-8"));
+}
