@@ -1,0 +1,141 @@
+#include "hub/control/control_server.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "hub/process/nearest.h"
+#include "protocol/os/pid_fd.h"
+#include "protocol/rundir/process_view.h"
+#include "protocol/wire/codec.h"
+
+namespace pp::hub {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFramesPerTurn = 64;
+constexpr std::size_t kMaxLimits = 64;
+
+std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+/// "[[resource, soft, hard], …]" → resource, soft, hard, …
+std::vector<std::int64_t> limits_in(const std::string& text) {
+    std::vector<std::int64_t> limits;
+    const json parsed = json::parse(text, nullptr, false);
+    if (!parsed.is_array() || parsed.size() > kMaxLimits) return limits;
+    for (const auto& limit : parsed) {
+        if (!limit.is_array() || limit.size() != 3) continue;
+        for (const auto& number : limit) limits.push_back(number.is_number_integer() ? number.get<std::int64_t>() : -1);
+    }
+    return limits;
+}
+
+Caller caller_of(const wire::Request& request) {
+    Caller caller;
+    caller.owner_kind = "human";
+    caller.client = "pp";
+    caller.directory = request.working_directory;
+    if (!caller.directory.empty()) caller.project = rundir::project_of(caller.directory);
+    if (!request.environment.empty()) caller.environment = request.environment;
+    caller.file_mode_mask = request.file_mode_mask;
+    caller.limits = limits_in(request.limits_json);
+    caller.nice = request.nice;
+    caller.pid = request.pid;
+    return caller;
+}
+
+std::string unknown_operation(const std::string& name) {
+    std::vector<std::string> known;
+    for (const auto& tool : tools()) known.push_back(tool.name);
+    const auto meant = nearest(name, known);
+    return "this hub (" PP_VERSION ") knows no operation '" + name + "'" +
+           (meant ? "; did you mean '" + *meant + "'?" : "");
+}
+
+}  // namespace
+
+/// A request that has not been answered yet.
+struct ControlServer::Open {
+    Call call;
+    std::optional<os::PidFd> client;
+    std::unique_ptr<EventLoop::Watch> death;
+};
+
+ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq, const std::string& socket_path,
+                             Context& context)
+    : loop_{loop},
+      log_{log},
+      context_{context},
+      channel_{wire::Channel::router(zmq, socket_path)},
+      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}} {
+    loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] { return !alive.expired() && drain(); });
+}
+
+ControlServer::~ControlServer() = default;
+
+bool ControlServer::drain() {
+    for (int i = 0; i < kFramesPerTurn; ++i) {
+        const auto frame = channel_.try_receive();
+        if (!frame) return false;
+        try {
+            on_frame(*frame);
+        } catch (const wire::BadMessage& bad) {
+            log_.say(std::string{"a message on control.sock was dropped: "} + bad.what());
+        }
+    }
+    return true;
+}
+
+void ControlServer::on_frame(const wire::Frame& frame) {
+    const auto request = wire::decode<wire::Request>(frame.bytes);
+    if (request.protocol < wire::kOldestControlProtocol || request.protocol > wire::kControlProtocol) {
+        const std::string text = "the hub is pp " PP_VERSION ", and pp is " + request.version +
+                                 ": they do not understand each other; run: pp hub restart (processes live on)";
+        return reply(frame.peer, request.token, refused(Refusal(Refusal::Kind::failed, text)));
+    }
+    serve(frame.peer, request);
+}
+
+void ControlServer::serve(const std::string& peer, const wire::Request& request) {
+    const json arguments = request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    const Tool* tool = find_tool(request.operation);
+    if (tool == nullptr)
+        return reply(peer, request.token, refused(Refusal(Refusal::Kind::usage, unknown_operation(request.operation))));
+    if (!arguments.is_object())
+        return reply(peer, request.token, refused(Refusal(Refusal::Kind::usage, "the arguments are not a JSON object")));
+    const auto id = next_id_++;
+    open_[id] = std::make_unique<Open>();
+    auto call = call_tool(*tool, context_, arguments, caller_of(request),
+                          [this, alive = std::weak_ptr<char>{alive_}, id, peer, token = request.token](ToolResult result) {
+                              if (alive.expired() || !open_.contains(id)) return;
+                              reply(peer, token, result);
+                              loop_.defer([this, alive, id] {  // it may be the one that is calling
+                                  if (!alive.expired()) open_.erase(id);
+                              });
+                          });
+    if (call == nullptr) return;
+    open_.at(id)->call = std::move(call);
+    watch_client(id, request.pid);
+}
+
+void ControlServer::watch_client(std::uint64_t id, int pid) {
+    if (pid <= 0) return;
+    Open& open = *open_.at(id);
+    open.client = os::PidFd::find(pid);
+    if (!open.client) return;
+    open.death = std::make_unique<EventLoop::Watch>(loop_, open.client->get(), EventLoop::Watch::For::reading,
+                                                    [this, id] { open_.erase(id); });
+}
+
+void ControlServer::reply(const std::string& peer, std::uint64_t token, const ToolResult& result) {
+    wire::Reply reply;
+    reply.token = token;
+    reply.status = result.status;
+    reply.result = result.structured.is_null() ? "" : dumped(result.structured);
+    reply.text = result.text;
+    channel_.send(wire::encode(reply), peer);
+}
+
+}  // namespace pp::hub

@@ -1,0 +1,217 @@
+#include "hub/history/history.h"
+
+#include <exception>
+#include <utility>
+
+#include "hub/wall_clock.h"
+#include "protocol/ring/state_page.h"
+#include "protocol/wire/codec.h"
+
+namespace pp::hub {
+namespace {
+
+constexpr auto kRetryAfter = std::chrono::seconds{1};
+
+/// Whether a process's own file may hold events beyond `last`. The page tells without a look at the file.
+bool may_have_more(const rundir::Home& home, std::uint64_t process, std::uint64_t last) {
+    try {
+        const auto state = ring::find_state(home.state_page(process));
+        return !state || state->next_event > last + 1;
+    } catch (const std::exception&) {
+        return true;  // the damage is told elsewhere
+    }
+}
+
+}  // namespace
+
+struct History::Outcome {
+    bool done = false;
+    std::string problem;   ///< why not
+    std::string replaced;  ///< name of a damaged file that was moved aside just now
+};
+
+/// Lives on the worker.
+struct History::Shelf {
+    rundir::Home home;
+    std::unique_ptr<Store> store;
+
+    Store& open() {
+        if (!store) store = std::make_unique<Store>(home.history());
+        return *store;
+    }
+
+    /// A new store gets what the processes' files still tell.
+    void rebuild() {
+        for (const auto process : home.known_processes()) {
+            take_in(process, 0);
+            try {
+                if (const auto launch = rundir::find_launch(home.launch(process))) store->note_process(*launch);
+            } catch (const wire::BadMessage&) {
+                // the damage is told where the process is shown
+            }
+        }
+    }
+
+    void take_in(std::uint64_t process, std::uint64_t last) {
+        if (!may_have_more(home, process, last)) return;
+        Store::Events events;
+        events[process] = rundir::read_events(home.events(process), last + 1);
+        if (!events[process].empty()) open().record(events);
+    }
+
+    /// Runs an action; what is damaged is replaced, and the action runs again.
+    Outcome attempt(const std::function<void(Store&)>& action) {
+        Outcome outcome;
+        try {
+            try {
+                action(open());
+            } catch (const Store::Damaged& damaged) {
+                store.reset();
+                outcome.problem = damaged.what();
+                outcome.replaced = move_aside(home.history(), wall_clock_ns());
+                rebuild();
+                action(open());
+            }
+            outcome.done = true;
+        } catch (const std::exception& error) {
+            outcome.problem = error.what();
+        }
+        return outcome;
+    }
+};
+
+History::History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCommitted on_committed)
+    : loop_{loop},
+      log_{log},
+      on_committed_{std::move(on_committed)},
+      shelf_{std::make_shared<Shelf>(Shelf{home, nullptr})},
+      retry_{loop, [this] { flush(); }},
+      worker_{loop} {}
+
+/// What was not committed is on disk in the shims' files, un-acknowledged: the next hub gets it.
+History::~History() = default;
+
+void History::with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then) {
+    worker_.post([this, shelf = shelf_, action = std::move(action), then = std::move(then)]() -> Worker::Then {
+        Outcome outcome = shelf->attempt(action);
+        return [this, then, outcome = std::move(outcome)] {
+            note_outcome(outcome);
+            if (then) then(outcome);
+        };
+    });
+}
+
+void History::note_outcome(const Outcome& outcome) {
+    if (!outcome.replaced.empty()) {
+        replaced_ = "the history was damaged; it was moved to " + outcome.replaced +
+                    ", and what the processes' own files tell was taken over";
+        log_.say(outcome.problem + "; " + replaced_);
+    }
+    if (outcome.done) {
+        if (!problem_.empty()) log_.say("history: works again");
+        problem_.clear();
+        return;
+    }
+    if (outcome.problem != problem_) log_.say(outcome.problem);
+    problem_ = outcome.problem;
+}
+
+void History::open(std::vector<rundir::ProcessNumber> processes, std::function<void(Opened)> then) {
+    struct Found {
+        Opened opened;
+        std::map<std::uint64_t, std::uint64_t> last;
+    };
+    auto found = std::make_shared<Found>();
+    auto shelf = shelf_;
+    const auto look = [found, shelf, processes = std::move(processes)](Store& store) {
+        const auto last = store.last_events();
+        for (const auto process : processes) shelf->take_in(process, last.contains(process) ? last.at(process) : 0);
+        found->last = store.last_events();
+        found->opened.highest_process = store.highest_process();
+    };
+    with_store(look, [this, found, then = std::move(then)](const Outcome&) {
+        for (const auto& [process, number] : found->last) last_[process] = std::max(last_[process], number);
+        then(found->opened);
+    });
+}
+
+std::uint64_t History::last_event(std::uint64_t process) const {
+    const auto found = last_.find(process);
+    return found == last_.end() ? 0 : found->second;
+}
+
+bool History::add(std::uint64_t process, const rundir::Event& event) {
+    auto& last = last_[process];
+    if (event.number <= last) return false;
+    last = event.number;
+    waiting_[process].push_back(event);
+    if (!flush_due_ && !in_flight_) {
+        flush_due_ = true;
+        loop_.defer([this] { flush(); });  // all that this turn brings is one batch
+    }
+    return true;
+}
+
+void History::flush() {
+    flush_due_ = false;
+    if (in_flight_ || waiting_.empty()) return;
+    in_flight_ = true;
+    const auto batch = std::make_shared<Store::Events>(std::exchange(waiting_, {}));
+    with_store([batch](Store& store) { store.record(*batch); },
+               [this, batch](const Outcome& outcome) { on_flushed(*batch, outcome); });
+}
+
+void History::on_flushed(const Store::Events& batch, const Outcome& outcome) {
+    in_flight_ = false;
+    if (!outcome.done) {
+        for (const auto& [process, events] : batch) {
+            auto& waiting = waiting_[process];
+            waiting.insert(waiting.begin(), events.begin(), events.end());
+        }
+        return retry_.set(kRetryAfter);
+    }
+    for (const auto& [process, events] : batch) on_committed_(process, events.back().number);
+    flush();
+}
+
+void History::catch_up(std::uint64_t process) {
+    auto last = std::make_shared<std::uint64_t>(0);
+    with_store(
+        [process, last, shelf = shelf_](Store& store) {
+            shelf->take_in(process, store.last_event(process));
+            *last = store.last_event(process);
+        },
+        [this, process, last](const Outcome&) { last_[process] = std::max(last_[process], *last); });
+}
+
+void History::note_process(const rundir::Launch& launch) {
+    rundir::Launch noted = launch;
+    noted.environment.clear();
+    with_store([noted](Store& store) { store.note_process(noted); }, {});
+}
+
+void History::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns) {
+    with_store([=](Store& store) { store.note_hub(epoch, pid, time_ns, PP_VERSION); }, {});
+}
+
+void History::forget(std::uint64_t process) {
+    waiting_.erase(process);
+    last_.erase(process);
+    with_store([process](Store& store) { store.forget(process); }, {});
+}
+
+void History::tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then) {
+    auto told = std::make_shared<Told>();
+    flush();  // what has just happened is asked for as often as not
+    with_store(
+        [=](Store& store) {
+            told->runs = store.runs(process, max_runs);
+            told->events = store.events(process, max_events);
+        },
+        [told, then = std::move(then)](const Outcome& outcome) {
+            told->problem = outcome.problem;
+            then(std::move(*told));
+        });
+}
+
+}  // namespace pp::hub

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hub/event_loop.h"
+#include "hub/history/store.h"
+#include "hub/log.h"
+#include "hub/worker.h"
+#include "protocol/rundir/home.h"
+
+namespace pp::hub {
+
+/// The history for the loop's thread: keeps events until the worker has committed them, in batches of a turn or more, and
+/// says so; a store that is locked or full is tried again, a damaged one is replaced and filled anew.
+class History {
+  public:
+    /// `on_committed`: events of this process up to this number are safe.
+    using OnCommitted = std::function<void(std::uint64_t process, std::uint64_t number)>;
+
+    History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCommitted on_committed);
+    ~History();
+
+    struct Opened {
+        std::uint64_t highest_process = 0;
+    };
+    /// Opens the store, takes in what the files of these processes have beyond it (nobody was there when it happened), and
+    /// then calls back, once; also when the store cannot be had for now.
+    void open(std::vector<rundir::ProcessNumber> processes, std::function<void(Opened)> then);
+
+    /// Number of the last event that is known of a process, stored or about to be.
+    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;
+    /// False if it is known already.
+    bool add(std::uint64_t process, const rundir::Event& event);
+    /// Takes in what the process's own file has beyond the store: its shim is gone for good.
+    void catch_up(std::uint64_t process);
+    void note_process(const rundir::Launch& launch);
+    void note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns);
+    void forget(std::uint64_t process);
+
+    struct Told {
+        std::vector<RunRecord> runs;          ///< newest first
+        std::vector<rundir::Event> events;    ///< newest first
+        std::string problem;                  ///< why there may be more than this
+    };
+    void tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then);
+
+    /// Empty, or what is wrong with it now, for a person.
+    [[nodiscard]] const std::string& problem() const { return problem_; }
+    /// Empty, or that an earlier file was damaged and moved aside.
+    [[nodiscard]] const std::string& replaced() const { return replaced_; }
+
+  private:
+    struct Shelf;
+    struct Outcome;
+
+    /// Runs `action` with the open store on the worker; `then` with how it went on the loop.
+    void with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then);
+    void flush();
+    void on_flushed(const Store::Events& batch, const Outcome& outcome);
+    void note_outcome(const Outcome& outcome);
+
+    EventLoop& loop_;
+    const Log& log_;
+    OnCommitted on_committed_;
+    std::shared_ptr<Shelf> shelf_;  ///< the worker's: what it owns is touched by jobs alone
+    Store::Events waiting_;
+    std::map<std::uint64_t, std::uint64_t> last_;
+    bool flush_due_ = false;
+    bool in_flight_ = false;
+    std::string problem_;
+    std::string replaced_;
+    EventLoop::Timer retry_;
+    Worker worker_;
+};
+
+}  // namespace pp::hub

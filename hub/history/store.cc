@@ -1,0 +1,334 @@
+#include "hub/history/store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace pp::hub {
+namespace {
+
+constexpr int kBusyTimeoutMs = 2000;
+constexpr int kSchemaVersion = 1;  // 1: the first
+
+constexpr const char* kSchema = R"sql(
+CREATE TABLE IF NOT EXISTS processes(
+    process INTEGER PRIMARY KEY, name TEXT, label TEXT, project TEXT, command TEXT, working_directory TEXT,
+    owner_kind TEXT, owner_client TEXT, created_at INTEGER, cleared INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS events(
+    seq INTEGER PRIMARY KEY, process INTEGER NOT NULL, number INTEGER NOT NULL, time INTEGER, kind INTEGER, run INTEGER,
+    pid INTEGER, signal INTEGER, cursor INTEGER, exit_kind INTEGER, exit_value INTEGER, core_dumped INTEGER,
+    stop_requested INTEGER, user_us INTEGER, system_us INTEGER, max_resident_kib INTEGER, descendants INTEGER,
+    generation INTEGER, text TEXT, UNIQUE(process, number));
+CREATE TABLE IF NOT EXISTS runs(
+    process INTEGER NOT NULL, run INTEGER NOT NULL, pid INTEGER, started_at INTEGER, ended_at INTEGER, exit_kind INTEGER,
+    exit_value INTEGER, core_dumped INTEGER, stop_requested INTEGER, user_us INTEGER, system_us INTEGER,
+    max_resident_kib INTEGER, begin_cursor INTEGER, end_cursor INTEGER, PRIMARY KEY(process, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hubs(epoch INTEGER, pid INTEGER, started_at INTEGER, version TEXT);
+)sql";
+
+[[noreturn]] void fail(sqlite3* db, const char* operation) {
+    const int code = db == nullptr ? SQLITE_NOMEM : sqlite3_errcode(db);
+    const std::string text =
+        std::string{"history: "} + operation + ": " + (db == nullptr ? "out of memory" : sqlite3_errmsg(db));
+    switch (code & 0xff) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_SCHEMA:
+        case SQLITE_ERROR: throw Store::Damaged(text);  // ERROR: tables that are not ours
+        default: throw Store::Unavailable(text);
+    }
+}
+
+std::int64_t stored(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+}  // namespace
+
+struct Store::State {
+    sqlite3* db = nullptr;
+    ~State() { sqlite3_close(db); }
+
+    void execute(const char* sql) const {
+        if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(db, "execute");
+    }
+};
+
+namespace {
+
+/// A prepared statement; binds in order, steps, reads columns in order.
+class Statement {
+  public:
+    Statement(sqlite3* db, const char* sql) : db_{db} {
+        if (sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr) != SQLITE_OK) fail(db, "prepare");
+    }
+    ~Statement() { sqlite3_finalize(statement_); }
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+
+    template <class... Values>
+    Statement& bind(const Values&... values) {
+        int at = 0;
+        (bind_one(++at, values), ...);
+        return *this;
+    }
+    bool step() {
+        const int code = sqlite3_step(statement_);
+        if (code == SQLITE_ROW) return true;
+        if (code == SQLITE_DONE) return false;
+        fail(db_, "step");
+    }
+    /// Runs it once more, with what is bound next. True if a row was changed.
+    bool run() {
+        step();
+        sqlite3_reset(statement_);
+        return sqlite3_changes(db_) > 0;
+    }
+    [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+    [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+    [[nodiscard]] std::string text(int column) const {
+        const unsigned char* bytes = sqlite3_column_text(statement_, column);
+        return bytes == nullptr ? std::string{} : std::string{reinterpret_cast<const char*>(bytes)};
+    }
+
+  private:
+    void bind_one(int at, std::int64_t value) { sqlite3_bind_int64(statement_, at, value); }
+    void bind_one(int at, std::uint64_t value) { sqlite3_bind_int64(statement_, at, stored(value)); }
+    void bind_one(int at, std::uint32_t value) { sqlite3_bind_int64(statement_, at, value); }
+    void bind_one(int at, std::int32_t value) { sqlite3_bind_int64(statement_, at, value); }
+    void bind_one(int at, const std::string& value) {
+        sqlite3_bind_text(statement_, at, value.data(), static_cast<int>(value.size()), nullptr);  // lives past the step
+    }
+    sqlite3* db_;
+    sqlite3_stmt* statement_ = nullptr;
+};
+
+/// Rolls back unless committed.
+class Transaction {
+  public:
+    explicit Transaction(sqlite3* db) : db_{db} {
+        if (sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK) fail(db, "begin");
+    }
+    ~Transaction() {
+        if (!committed_) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit() {
+        if (sqlite3_exec(db_, "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) fail(db_, "commit");
+        committed_ = true;
+    }
+
+  private:
+    sqlite3* db_;
+    bool committed_ = false;
+};
+
+class Recorder {
+  public:
+    explicit Recorder(sqlite3* db)
+        : insert_{db,
+                  "INSERT OR IGNORE INTO events(process, number, time, kind, run, pid, signal, cursor, exit_kind, exit_value,"
+                  " core_dumped, stop_requested, user_us, system_us, max_resident_kib, descendants, generation, text)"
+                  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+          begin_{db,
+                 "INSERT INTO runs(process, run, pid, started_at, exit_kind, begin_cursor) VALUES(?,?,?,?,0,?)"
+                 " ON CONFLICT(process, run) DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at,"
+                 " begin_cursor = excluded.begin_cursor"},
+          end_{db,
+               "INSERT INTO runs(process, run, pid, ended_at, exit_kind, exit_value, core_dumped, stop_requested, user_us,"
+               " system_us, max_resident_kib, end_cursor) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
+               " ON CONFLICT(process, run) DO UPDATE SET ended_at = excluded.ended_at, exit_kind = excluded.exit_kind,"
+               " exit_value = excluded.exit_value, core_dumped = excluded.core_dumped,"
+               " stop_requested = excluded.stop_requested, user_us = excluded.user_us, system_us = excluded.system_us,"
+               " max_resident_kib = excluded.max_resident_kib, end_cursor = excluded.end_cursor"} {}
+
+    void record(std::uint64_t process, const rundir::Event& event) {
+        if (!insert(process, event)) return;
+        switch (event.kind) {
+            case rundir::EventKind::started:
+                begin_.bind(process, event.run, event.pid, event.time_ns, event.cursor).run();
+                return;
+            case rundir::EventKind::start_failed: return end(process, event, ring::ExitKind::not_started);
+            case rundir::EventKind::exited: return end(process, event, event.exit_kind);
+            case rundir::EventKind::stop_requested:
+            case rundir::EventKind::tree_gone:
+            case rundir::EventKind::drained:
+            case rundir::EventKind::taken_over:
+            case rundir::EventKind::capture_fault:
+            case rundir::EventKind::input_closed: return;
+        }
+    }
+
+    /// Numbers [from, to) will never be known.
+    void record_gap(std::uint64_t process, std::uint64_t from, std::uint64_t to, std::int64_t time_ns) {
+        rundir::Event gap;
+        gap.number = from;
+        gap.kind = kMissingEvents;
+        gap.cursor = to - 1;
+        gap.time_ns = time_ns;
+        const std::string text = "missing up to event " + std::to_string(to - 1);
+        text.copy(gap.text, sizeof gap.text - 1);
+        insert(process, gap);
+    }
+
+  private:
+    bool insert(std::uint64_t process, const rundir::Event& event) {
+        const std::string text{event.text, ::strnlen(event.text, sizeof event.text)};
+        return insert_
+            .bind(process, event.number, event.time_ns, static_cast<std::uint32_t>(event.kind), event.run, event.pid,
+                  event.signal, event.cursor, static_cast<std::uint32_t>(event.exit_kind), event.exit_value,
+                  event.core_dumped, event.stop_requested, event.user_us, event.system_us, event.max_resident_kib,
+                  event.descendants, event.generation, text)
+            .run();
+    }
+    void end(std::uint64_t process, const rundir::Event& event, ring::ExitKind kind) {
+        end_.bind(process, event.run, event.pid, event.time_ns, static_cast<std::uint32_t>(kind), event.exit_value,
+                  event.core_dumped, event.stop_requested, event.user_us, event.system_us, event.max_resident_kib,
+                  event.cursor)
+            .run();
+    }
+
+    Statement insert_;
+    Statement begin_;
+    Statement end_;
+};
+
+}  // namespace
+
+Store::Store(const std::string& path) : state_{std::make_unique<State>()} {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path.c_str(), &state_->db, flags, nullptr) != SQLITE_OK) fail(state_->db, "open");
+    sqlite3_busy_timeout(state_->db, kBusyTimeoutMs);
+    state_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -1000");
+    {
+        Statement version{state_->db, "PRAGMA user_version"};
+        version.step();
+        if (version.integer(0) > kSchemaVersion)
+            throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version.integer(0)) + ")");
+    }
+    state_->execute(kSchema);
+    state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+}
+
+Store::~Store() = default;
+
+void Store::record(const Events& events) {
+    Transaction transaction{state_->db};
+    Recorder recorder{state_->db};
+    for (const auto& [process, list] : events) {
+        std::uint64_t last = last_event(process);
+        for (const auto& event : list) {
+            if (event.number > last + 1) recorder.record_gap(process, last + 1, event.number, event.time_ns);
+            recorder.record(process, event);
+            last = std::max(last, event.number);
+        }
+    }
+    transaction.commit();
+}
+
+void Store::note_process(const rundir::Launch& launch) {
+    Statement{state_->db,
+              "INSERT OR REPLACE INTO processes(process, name, label, project, command, working_directory, owner_kind,"
+              " owner_client, created_at) VALUES(?,?,?,?,?,?,?,?,?)"}
+        .bind(launch.process, launch.name, launch.label, launch.project, launch.command, launch.working_directory,
+              launch.owner_kind, launch.owner_client, launch.created_at_ns)
+        .run();
+}
+
+void Store::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns, const std::string& version) {
+    Statement{state_->db, "INSERT INTO hubs VALUES(?,?,?,?)"}.bind(epoch, pid, time_ns, version).run();
+}
+
+void Store::forget(std::uint64_t process) {
+    Transaction transaction{state_->db};
+    Statement{state_->db, "DELETE FROM events WHERE process = ?"}.bind(process).run();
+    Statement{state_->db, "DELETE FROM runs WHERE process = ?"}.bind(process).run();
+    Statement{state_->db, "INSERT OR REPLACE INTO processes(process, cleared) VALUES(?, 1)"}.bind(process).run();
+    transaction.commit();
+}
+
+std::map<std::uint64_t, std::uint64_t> Store::last_events() const {
+    std::map<std::uint64_t, std::uint64_t> last;
+    Statement all{state_->db, "SELECT process, max(number) FROM events GROUP BY process"};
+    while (all.step()) last[static_cast<std::uint64_t>(all.integer(0))] = static_cast<std::uint64_t>(all.integer(1));
+    return last;
+}
+
+std::uint64_t Store::last_event(std::uint64_t process) const {
+    Statement last{state_->db, "SELECT coalesce(max(number), 0) FROM events WHERE process = ?"};
+    last.bind(process).step();
+    return static_cast<std::uint64_t>(last.integer(0));
+}
+
+std::uint64_t Store::highest_process() const {
+    Statement highest{state_->db,
+                      "SELECT max((SELECT coalesce(max(process), 0) FROM processes),"
+                      " (SELECT coalesce(max(process), 0) FROM events))"};
+    highest.step();
+    return static_cast<std::uint64_t>(highest.integer(0));
+}
+
+std::vector<RunRecord> Store::runs(std::uint64_t process, int limit) const {
+    std::vector<RunRecord> found;
+    Statement rows{state_->db,
+                   "SELECT run, pid, started_at, ended_at, exit_kind, exit_value, core_dumped, stop_requested, user_us,"
+                   " system_us, max_resident_kib, begin_cursor, end_cursor FROM runs WHERE process = ?"
+                   " ORDER BY run DESC LIMIT ?"};
+    rows.bind(process, limit);
+    const auto cursor = [&](int column) -> std::optional<std::uint64_t> {
+        if (rows.is_null(column)) return std::nullopt;
+        return static_cast<std::uint64_t>(rows.integer(column));
+    };
+    while (rows.step()) {
+        RunRecord run;
+        run.run = static_cast<std::uint32_t>(rows.integer(0));
+        run.pid = static_cast<int>(rows.integer(1));
+        run.started_at_ns = rows.integer(2);
+        run.ended_at_ns = rows.integer(3);
+        run.exit_kind = static_cast<ring::ExitKind>(rows.integer(4));
+        run.exit_value = static_cast<int>(rows.integer(5));
+        run.core_dumped = rows.integer(6) != 0;
+        run.stop_requested = rows.integer(7) != 0;
+        run.user_us = static_cast<std::uint64_t>(rows.integer(8));
+        run.system_us = static_cast<std::uint64_t>(rows.integer(9));
+        run.max_resident_kib = static_cast<std::uint64_t>(rows.integer(10));
+        run.begin_cursor = cursor(11);
+        run.end_cursor = cursor(12);
+        found.push_back(run);
+    }
+    return found;
+}
+
+std::vector<rundir::Event> Store::events(std::uint64_t process, int limit) const {
+    std::vector<rundir::Event> found;
+    Statement rows{state_->db,
+                   "SELECT number, time, kind, run, pid, signal, cursor, exit_kind, exit_value, core_dumped, descendants,"
+                   " text FROM events WHERE process = ? ORDER BY number DESC LIMIT ?"};
+    rows.bind(process, limit);
+    while (rows.step()) {
+        rundir::Event event;
+        event.number = static_cast<std::uint64_t>(rows.integer(0));
+        event.time_ns = rows.integer(1);
+        event.kind = static_cast<rundir::EventKind>(rows.integer(2));
+        event.run = static_cast<std::uint32_t>(rows.integer(3));
+        event.pid = static_cast<std::int32_t>(rows.integer(4));
+        event.signal = static_cast<std::int32_t>(rows.integer(5));
+        event.cursor = static_cast<std::uint64_t>(rows.integer(6));
+        event.exit_kind = static_cast<ring::ExitKind>(rows.integer(7));
+        event.exit_value = static_cast<std::int32_t>(rows.integer(8));
+        event.core_dumped = static_cast<std::uint32_t>(rows.integer(9));
+        event.descendants = static_cast<std::uint32_t>(rows.integer(10));
+        rows.text(11).copy(event.text, sizeof event.text - 1);
+        found.push_back(event);
+    }
+    return found;
+}
+
+std::string move_aside(const std::string& path, std::int64_t now_ns) {
+    const std::string aside = path + ".damaged-" + std::to_string(now_ns / 1'000'000'000);
+    for (const char* part : {"", "-wal", "-shm"}) std::rename((path + part).c_str(), (aside + part).c_str());
+    return aside;
+}
+
+}  // namespace pp::hub

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "protocol/rundir/event_log.h"
+#include "protocol/rundir/launch.h"
+
+namespace pp::hub {
+
+/// One run as the history tells it. Times are wall clock in nanoseconds, 0 = not known.
+struct RunRecord {
+    std::uint32_t run = 0;
+    int pid = 0;
+    std::int64_t started_at_ns = 0;
+    std::int64_t ended_at_ns = 0;
+    ring::ExitKind exit_kind = ring::ExitKind::none;
+    int exit_value = 0;
+    bool core_dumped = false;
+    bool stop_requested = false;
+    std::uint64_t user_us = 0;
+    std::uint64_t system_us = 0;
+    std::uint64_t max_resident_kib = 0;
+    std::optional<std::uint64_t> begin_cursor;
+    std::optional<std::uint64_t> end_cursor;
+};
+
+/// Kind of the row that says: events from here to `cursor` are missing for ever.
+inline constexpr auto kMissingEvents = static_cast<rundir::EventKind>(0);
+
+/// state/history.db: what happened, in SQLite (WAL, NORMAL). Losing it loses history, never a process. Blocks, so it lives
+/// on a worker; the only file that includes sqlite3.h.
+class Store {
+  public:
+    /// The file cannot be used any more: it goes aside, and a new one is filled from the processes' own files.
+    class Damaged : public std::runtime_error {
+      public:
+        using std::runtime_error::runtime_error;
+    };
+    /// Locked by another, or the disk is full: the same may succeed later.
+    class Unavailable : public std::runtime_error {
+      public:
+        using std::runtime_error::runtime_error;
+    };
+
+    /// Opens it, or makes it.
+    explicit Store(const std::string& path);
+    ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    using Events = std::map<std::uint64_t, std::vector<rundir::Event>>;  ///< by process, ascending
+
+    /// In one transaction. What is there already is passed over: nothing stands twice. A gap in the numbers gets a row that
+    /// says so.
+    void record(const Events& events);
+    void note_process(const rundir::Launch& launch);
+    void note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns, const std::string& version);
+    /// Drops all that is told of a process; its number is remembered, so that it is not given again.
+    void forget(std::uint64_t process);
+
+    [[nodiscard]] std::map<std::uint64_t, std::uint64_t> last_events() const;  ///< highest number by process
+    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;  ///< 0: none is known
+    [[nodiscard]] std::uint64_t highest_process() const;
+    [[nodiscard]] std::vector<RunRecord> runs(std::uint64_t process, int limit) const;            ///< newest first
+    [[nodiscard]] std::vector<rundir::Event> events(std::uint64_t process, int limit) const;      ///< newest first
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// Moves a damaged file (with its WAL) aside; returns its new name.
+std::string move_aside(const std::string& path, std::int64_t now_ns);
+
+}  // namespace pp::hub

@@ -1,0 +1,124 @@
+#include "hub/hub.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "hub/control/control_server.h"
+#include "hub/history/history.h"
+#include "hub/operations/context.h"
+#include "hub/process/registry.h"
+#include "hub/shims/fleet.h"
+#include "hub/sandbox.h"
+#include "hub/token.h"
+#include "hub/wall_clock.h"
+#include "hub/worker.h"
+#include "protocol/os/proc.h"
+#include "protocol/wire/channel.h"
+
+namespace pp::hub {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kHistoryPatience{2000};  // a locked history does not keep the hub from listening
+constexpr milliseconds kFarewell{100};          // for the last answers to leave their sockets
+
+}  // namespace
+
+/// In the order of who needs whom.
+struct Hub::Parts {
+    explicit Parts(Hub& hub)
+        : worker{hub.loop_},
+          registry{hub.setup_.home},
+          ids{hub.setup_.home},
+          environments{worker, hub.setup_.home, hub.setup_.log, hub.setup_.environment},
+          history{hub.loop_, hub.setup_.home, hub.setup_.log,
+                  [this](std::uint64_t process, std::uint64_t number) { fleet.acknowledge(process, number); }},
+          fleet{{hub.loop_, worker, hub.setup_.home, hub.setup_.log, registry, history}, zmq, hub.epoch_},
+          context{hub.loop_, worker,  hub.setup_.home, hub.setup_.log,
+                  registry,  fleet,   history,         environments,
+                  ids,       [&hub] { return hub.status(); }, [&hub] { hub.end(); }},
+          control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(), context} {}
+
+    Worker worker;
+    Registry registry;
+    Ids ids;
+    Environments environments;
+    wire::Context zmq;
+    History history;
+    Fleet fleet;
+    Context context;
+    ControlServer control;
+};
+
+Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
+    : loop_{loop},
+      signals_{signals},
+      setup_{std::move(setup)},
+      epoch_{random_number()},
+      started_at_ns_{wall_clock_ns()},
+      sandbox_{sandbox_around_us()},
+      hold_{setup_.home.hold()},
+      parts_{std::make_unique<Parts>(*this)},
+      signal_watch_{loop, signals.get(), EventLoop::Watch::For::reading,
+                    [this] {
+                        while (signals_.try_read()) end();
+                    }},
+      history_patience_{loop, [this] { go_on(0); }},
+      farewell_{loop, [this] { loop_.stop(); }} {
+    for (const auto& problem : setup_.settings.problems) setup_.log.say(problem);
+    for (const auto process : setup_.home.known_processes()) parts_->registry.refresh(process);
+    history_patience_.set(kHistoryPatience);
+    parts_->history.open(parts_->registry.numbers(),
+                         [this](History::Opened opened) { go_on(opened.highest_process); });
+}
+
+Hub::~Hub() = default;
+
+/// The history has answered, or takes too long: from here on the hub is there for others.
+void Hub::go_on(std::uint64_t highest_process) {
+    parts_->ids.note(highest_process);
+    if (std::exchange(going_on_, true)) return;
+    history_patience_.clear();
+    write_epoch();
+    // whoever bound a socket before that is kicked; whoever does after that finds the epoch
+    parts_->fleet.adopt();
+    parts_->history.note_hub(epoch_, ::getpid(), started_at_ns_);
+    setup_.log.say("pp-hub " PP_VERSION " listens; " + std::to_string(parts_->registry.numbers().size()) + " processes known");
+    setup_.on_ready();
+}
+
+void Hub::write_epoch() {
+    rundir::HubEpoch epoch;
+    epoch.epoch = epoch_;
+    epoch.pid = ::getpid();
+    const auto stat = os::find_proc_stat(epoch.pid);
+    epoch.start_time = stat ? stat->start_time : 0;
+    epoch.version = PP_VERSION;
+    epoch.port = status().port;
+    rundir::write_hub_epoch(setup_.home, epoch);
+}
+
+void Hub::end() {
+    setup_.log.say("pp-hub ends; processes live on");
+    farewell_.set(kFarewell);
+}
+
+HubStatus Hub::status() const {
+    HubStatus status;
+    status.pid = ::getpid();
+    status.version = PP_VERSION;
+    status.started_at_ns = started_at_ns_;
+    const auto home = setup_.environment.find("PP_HOME");
+    status.home = home != setup_.environment.end() && !home->second.empty() ? home->second : setup_.home.state();
+    status.processes = parts_->registry.numbers().size();
+    status.shims = parts_->fleet.shims();
+    status.keeper_pid = parts_->fleet.keeper_pid();
+    status.history_problem = parts_->history.problem();
+    if (status.history_problem.empty()) status.history_problem = parts_->history.replaced();
+    status.sandbox = sandbox_;
+    return status;
+}
+
+}  // namespace pp::hub

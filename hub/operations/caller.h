@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/rundir/home.h"
+
+namespace pp::hub {
+
+/// Who asks, and from where.
+struct Caller {
+    std::string owner_kind = "agent";  ///< human | agent
+    std::string client;                ///< "pp", or what an agent says of itself
+    std::string project;               ///< absolute path; empty: none
+    std::string directory;             ///< working directory; empty: none
+    std::optional<rundir::Environment> environment;  ///< the caller's own, where it brings one
+    std::uint32_t file_mode_mask = 022;
+    std::vector<std::int64_t> limits;  ///< as in Launch
+    std::int32_t nice = 0;
+    int pid = 0;  ///< 0: not known
+};
+
+}  // namespace pp::hub

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "hub/event_loop.h"
+#include "hub/history/history.h"
+#include "hub/hub_status.h"
+#include "hub/log.h"
+#include "hub/operations/caller.h"
+#include "hub/operations/environments.h"
+#include "hub/process/ids.h"
+#include "hub/process/registry.h"
+#include "hub/shims/fleet.h"
+#include "hub/worker.h"
+#include "protocol/rundir/home.h"
+
+namespace pp::hub {
+
+/// What operations work on. Knows nothing of how they are asked.
+struct Context {
+    EventLoop& loop;
+    Worker& worker;
+    const rundir::Home& home;
+    const Log& log;
+    Registry& registry;
+    Fleet& fleet;
+    History& history;
+    Environments& environments;
+    Ids& ids;
+    std::function<HubStatus()> hub_status;
+    std::function<void()> end_hub;  ///< once what is being answered has been answered
+};
+
+/// How a caller names a process in an argument.
+struct Target {
+    std::string process;
+    std::string project;  ///< the argument; empty: the caller's
+};
+
+/// The process that is meant. Throws Refusal: ambiguous with all hits, not found with the nearest.
+std::uint64_t resolve(const Context& context, const Target& target, const Caller& caller);
+
+/// "p3 (web, npm run dev in /x)", for messages.
+std::string describe(const rundir::ProcessFiles& files);
+
+/// Throws Refusal if the caller itself runs in the process's tree: it would end itself before it hears the answer.
+void refuse_own_tree(const Context& context, std::uint64_t process, const Caller& caller);
+
+}  // namespace pp::hub

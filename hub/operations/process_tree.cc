@@ -1,0 +1,51 @@
+#include "hub/operations/process_tree.h"
+
+#include <unistd.h>
+
+#include <set>
+
+#include "protocol/os/proc.h"
+#include "protocol/rundir/home.h"
+
+namespace pp::hub {
+namespace {
+
+constexpr std::size_t kMaxMembers = 512;  // of an answer: a fork bomb is not listed to its end
+
+class Walk {
+  public:
+    std::vector<TreeMember> take() { return std::move(members_); }
+
+    void visit(int pid) {
+        if (members_.size() >= kMaxMembers || pid <= 1 || !seen_.insert(pid).second) return;
+        const auto stat = os::find_proc_stat(pid);
+        if (!stat) return;
+        const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+        const auto page_kib = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 1024;
+        members_.push_back({pid, stat->parent, std::string(1, stat->state), os::command_line(pid),
+                            (stat->user_ticks + stat->system_ticks) * 1000 / ticks, stat->resident_pages * page_kib});
+        for (const int child : os::children_of(pid)) visit(child);
+    }
+
+  private:
+    std::vector<TreeMember> members_;
+    std::set<int> seen_;
+};
+
+}  // namespace
+
+std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::vector<int>& foster_parents) {
+    Walk walk;
+    if (main_pid > 0) walk.visit(main_pid);
+    const std::string mark = rundir::process_id(process) + "#";
+    for (const int parent : foster_parents) {
+        if (parent <= 1) continue;
+        for (const int child : os::children_of(parent)) {
+            const auto value = os::find_environment_value(child, "PP_PROCESS");
+            if (value && value->starts_with(mark)) walk.visit(child);
+        }
+    }
+    return walk.take();
+}
+
+}  // namespace pp::hub

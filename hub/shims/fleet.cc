@@ -1,0 +1,264 @@
+#include "hub/shims/fleet.h"
+
+#include <cerrno>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "protocol/os/error.h"
+#include "protocol/os/unix_socket.h"
+#include "protocol/wire/shim_socket.h"
+
+namespace pp::hub {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kBeginLimit{15};         // from asking for a shim to the run's first event, besides the grace
+constexpr seconds kAnswerLimit{10};        // beyond the grace that a command itself may take
+constexpr seconds kSuccessionLimit{2};     // for the keeper to tell that it started a successor
+
+}  // namespace
+
+/// A run that was ordered and has not begun yet.
+struct Fleet::Begin {
+    RunOrder order;
+    std::function<void(const std::string&)> then;
+    bool spawning = false;  ///< the keeper was asked
+    bool spawned = false;   ///< its new shim begins the run by itself
+    bool sent = false;      ///< the shim that is there was told
+    std::unique_ptr<EventLoop::Timer> limit;
+};
+
+Fleet::Fleet(Parts parts, wire::Context& context, std::uint64_t epoch)
+    : parts_{parts},
+      epoch_{epoch},
+      keeper_{parts.loop, parts.worker, parts.home, parts.log,
+              {[this](std::uint64_t process, KeeperClient::Gone how) { on_shim_gone(process, how); },
+               [this] { on_keeper_lost(); }}},
+      roster_{parts.loop, parts.log, parts.home.shims_socket(), context, epoch,
+              {[this](std::uint64_t process) { return parts_.history.last_event(process); },
+               [this](std::uint64_t process) { on_hello(process); },
+               [this](std::uint64_t process, const rundir::Event& event) { on_event(process, event); },
+               [this](std::uint64_t process) { on_death(process); }}} {}
+
+Fleet::~Fleet() = default;
+
+// Finding --------------------------------------------------------------------------------------------------------------
+
+void Fleet::adopt() {
+    keeper_.connect_if_there();
+    bool any_lives = false;
+    for (const auto process : parts_.registry.numbers()) {
+        const auto& files = parts_.registry.files(process);
+        any_lives |= files.held;
+        if (files.held)
+            kick(process);
+        else if (needs_shim(files))
+            want_shim(process);
+    }
+    if (any_lives) keeper_.ensure();
+}
+
+/// Tells the shim that a hub listens. One that cannot be reached now will say Hello by itself: it binds its socket before it
+/// reads hub.epoch.
+void Fleet::kick(std::uint64_t process) {
+    try {
+        const auto socket = os::find_seqpacket(parts_.home.shim_socket(process));
+        if (!socket) return;
+        wire::Kick kick;
+        kick.epoch = epoch_;
+        os::send_message(socket->get(), {reinterpret_cast<const std::byte*>(&kick), sizeof kick});
+    } catch (const std::exception& error) {
+        parts_.log.say(rundir::process_id(process) + " could not be told of this hub: " + error.what());
+    }
+}
+
+/// Its run has not ended as far as anybody recorded, or its pipes may hold output still.
+bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
+    if (files.held || !files.launch || !files.state || !files.state->this_boot) return false;
+    const auto life = files.lifecycle();
+    return life.run > 0 && (life.exit_kind == ring::ExitKind::none || life.drained == 0);
+}
+
+/// For what lives without one.
+void Fleet::want_shim(std::uint64_t process) {
+    if (roster_.presence(process) != Roster::Presence::absent) return;
+    const auto& files = parts_.registry.refresh(process);
+    if (files.held) return kick(process);
+    if (!needs_shim(files)) return roster_.give_up(process, "it has no shim, and none is needed: it has ended");
+    keeper_.spawn(process, true, [this, process](int error, const std::string& problem) {
+        if (error == 0 || error == EALREADY) return;
+        const std::string why = "no shim could be started for it: " + (problem.empty() ? os::error_text(error) : problem);
+        given_up_[process] = why;
+        parts_.log.say(rundir::process_id(process) + ": " + why);
+        roster_.give_up(process, why);
+    });
+}
+
+// What shims say -------------------------------------------------------------------------------------------------------
+
+void Fleet::on_hello(std::uint64_t process) {
+    orphaned_.erase(process);
+    given_up_.erase(process);
+    keeper_.ensure();  // a shim without a keeper has nobody to succeed it
+    parts_.registry.refresh(process);
+    check_begun(process);
+    if (const auto found = begins_.find(process); found != begins_.end()) {
+        found->second->spawned = false;  // it took over what lived instead, so the run has to be asked for
+        advance(process);
+    }
+}
+
+void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
+    const auto known = parts_.history.last_event(process);
+    if (event.number > known + 1)
+        parts_.log.say(rundir::process_id(process) + ": events " + std::to_string(known + 1) + " to " +
+                       std::to_string(event.number - 1) + " are missing");
+    if (!parts_.history.add(process, event)) roster_.acknowledge(process, event.number);
+    parts_.registry.refresh(process);
+    check_begun(process);
+}
+
+void Fleet::on_death(std::uint64_t process) {
+    parts_.registry.refresh(process);
+    auto& timer = orphaned_[process];
+    timer = std::make_unique<EventLoop::Timer>(parts_.loop, [this, process] {
+        orphaned_.erase(process);
+        parts_.history.catch_up(process);
+        want_shim(process);  // the keeper that would have told may have died with it
+        if (begins_.contains(process)) advance(process);
+    });
+    timer->set(kSuccessionLimit);
+}
+
+void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
+    if (how == KeeperClient::Gone::succeeded) return;  // the successor says Hello
+    orphaned_.erase(process);
+    parts_.history.catch_up(process);
+    if (!parts_.registry.knows(process)) return;
+    if (how == KeeperClient::Gone::given_up) {
+        const std::string why = "its shim failed to come up three times; see " + parts_.home.log("shim");
+        given_up_[process] = why;
+        parts_.log.say(rundir::process_id(process) + ": " + why);
+        parts_.registry.refresh(process);
+        roster_.give_up(process, why);
+        return end_begin(process, why);
+    }
+    parts_.registry.refresh(process);
+    check_begun(process);
+    if (begins_.contains(process))
+        advance(process);
+    else
+        roster_.give_up(process, "it has ended meanwhile");
+}
+
+/// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep.
+void Fleet::on_keeper_lost() {
+    if (roster_.size() == 0) return;
+    parts_.log.say("the keeper has died; a new one is started");
+    keeper_.ensure();
+}
+
+// Beginning a run ------------------------------------------------------------------------------------------------------
+
+void Fleet::begin_run(std::uint64_t process, RunOrder order, std::function<void(const std::string& problem)> then) {
+    auto begin = std::make_unique<Begin>();
+    begin->order = order;
+    begin->then = std::move(then);
+    begin->limit = std::make_unique<EventLoop::Timer>(parts_.loop, [this, process] {
+        end_begin(process, "its shim did not begin the run in time; see " + parts_.home.log("shim"));
+    });
+    begin->limit->set(kBeginLimit + order.grace);
+    if (begins_.contains(process)) return begin->then("another start of it is under way");
+    given_up_.erase(process);
+    parts_.registry.set_beginning(process, true);
+    begins_[process] = std::move(begin);
+    advance(process);
+}
+
+/// Does the next thing that brings the run nearer; called whenever something has changed.
+void Fleet::advance(std::uint64_t process) {
+    Begin& begin = *begins_.at(process);
+    switch (roster_.presence(process)) {
+        case Roster::Presence::newer:
+            return end_begin(process, "its shim is of a newer pp, which this hub cannot command; restart the hub with that "
+                                      "version");
+        case Roster::Presence::leaving: return;  // it goes on when the keeper says that the shim is gone
+        case Roster::Presence::connected: {
+            if (begin.sent || begin.spawned) return;
+            begin.sent = true;
+            wire::StartRun start;
+            start.run = begin.order.run;
+            start.replace = begin.order.replace;
+            start.signal = begin.order.signal;
+            start.grace_ms = static_cast<std::uint32_t>(begin.order.grace.count());
+            const auto limit = std::chrono::duration_cast<milliseconds>(kBeginLimit) + begin.order.grace;
+            return roster_.send(process, start, limit, [this, process](const Roster::Answer& answer) {
+                if (answer.kind == Roster::Answer::Kind::done) {
+                    parts_.registry.refresh(process);
+                    return check_begun(process);
+                }
+                end_begin(process, answer.text);
+            });
+        }
+        case Roster::Presence::absent: break;
+    }
+    if (begin.sent || begin.spawning) return;  // a successor says Hello
+    if (parts_.registry.refresh(process).held) return kick(process);
+    spawn_for(process);
+}
+
+void Fleet::spawn_for(std::uint64_t process) {
+    Begin& begin = *begins_.at(process);
+    begin.spawning = true;
+    keeper_.spawn(process, false, [this, process](int error, const std::string& problem) {
+        const auto found = begins_.find(process);
+        if (found == begins_.end()) return;
+        found->second->spawning = false;
+        if (error == EALREADY) return;  // an old shim is about to go, or to say Hello
+        if (error != 0)
+            return end_begin(process, problem.empty() ? "no shim could be started: " + os::error_text(error) : problem);
+        found->second->spawned = true;
+    });
+}
+
+/// The page tells whether the run has begun, whoever began it.
+void Fleet::check_begun(std::uint64_t process) {
+    const auto found = begins_.find(process);
+    if (found == begins_.end() || !parts_.registry.knows(process)) return;
+    const auto life = parts_.registry.files(process).lifecycle();
+    const bool is_there = life.run >= found->second->order.run;
+    const bool has_begun = life.state != ring::LifeState::starting || life.exit_kind != ring::ExitKind::none;
+    if (is_there && has_begun) end_begin(process, "");
+}
+
+void Fleet::end_begin(std::uint64_t process, const std::string& problem) {
+    auto begin = begins_.extract(process);
+    if (begin.empty()) return;
+    parts_.registry.set_beginning(process, false);
+    begin.mapped()->then(problem);
+}
+
+// Commands -------------------------------------------------------------------------------------------------------------
+
+void Fleet::stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then) {
+    const auto limit = milliseconds{stop.grace_ms} + kAnswerLimit;
+    roster_.send(process, stop, std::chrono::duration_cast<milliseconds>(limit), std::move(then));
+    want_shim(process);
+}
+
+void Fleet::input(std::uint64_t process, wire::Input input, Roster::OnAnswer then) {
+    roster_.send(process, std::move(input), kAnswerLimit, std::move(then));
+    want_shim(process);
+}
+
+std::string Fleet::trouble(std::uint64_t process) const {
+    if (const auto found = given_up_.find(process); found != given_up_.end()) return found->second;
+    if (roster_.presence(process) == Roster::Presence::newer)
+        return "its shim is of a newer pp: it is shown and left running, and cannot be commanded by this hub";
+    return "";
+}
+
+}  // namespace pp::hub

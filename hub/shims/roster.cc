@@ -1,0 +1,274 @@
+#include "hub/shims/roster.h"
+
+#include <algorithm>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "protocol/rundir/home.h"
+#include "protocol/wire/codec.h"
+
+namespace pp::hub {
+namespace {
+
+constexpr int kFramesPerTurn = 64;
+
+/// Whether it may be sent to a successor that the dead shim may have got it too: a StartRun and a Stop name their run.
+bool may_repeat(const Roster::Command& command) {
+    return std::holds_alternative<wire::StartRun>(command) || std::holds_alternative<wire::Stop>(command);
+}
+
+}  // namespace
+
+struct Roster::Shim {
+    std::uint64_t process = 0;
+    std::string peer;
+    int pid = 0;
+    std::uint32_t protocol = 0;
+    bool leaving = false;
+    std::optional<os::PidFd> pid_fd;
+    std::unique_ptr<EventLoop::Watch> death;
+};
+
+struct Roster::Pending {
+    std::uint64_t token = 0;
+    std::uint64_t process = 0;
+    Command command;
+    OnAnswer on_answer;
+    bool sent = false;
+    std::unique_ptr<EventLoop::Timer> limit;
+};
+
+struct Roster::Watcher {
+    std::uint64_t cursor = 0;
+    std::function<void()> callback;
+};
+
+Roster::Roster(EventLoop& loop, const Log& log, const std::string& socket_path, wire::Context& context,
+               std::uint64_t epoch, Callbacks callbacks)
+    : loop_{loop},
+      log_{log},
+      epoch_{epoch},
+      callbacks_{std::move(callbacks)},
+      channel_{wire::Channel::router(context, socket_path)},
+      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}} {
+    loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] { return !alive.expired() && drain(); });
+}
+
+Roster::~Roster() = default;
+
+bool Roster::drain() {
+    for (int i = 0; i < kFramesPerTurn; ++i) {
+        const auto frame = channel_.try_receive();
+        if (!frame) return false;
+        try {
+            on_frame(*frame);
+        } catch (const wire::BadMessage& bad) {
+            log_.say(std::string{"a message on shims.sock was dropped: "} + bad.what());
+        }
+    }
+    return true;
+}
+
+void Roster::on_frame(const wire::Frame& frame) {
+    const auto type = wire::type_of(frame.bytes);
+    if (type == wire::Hello::kType) return on_hello(frame.peer, wire::decode<wire::Hello>(frame.bytes));
+    const auto known = processes_.find(frame.peer);
+    if (known == processes_.end()) return;  // of a shim that has been succeeded, or of nobody: a Hello comes first
+    const auto process = known->second;
+    Shim& shim = *shims_.at(process);
+    switch (type) {
+        case wire::EventMessage::kType:
+            return callbacks_.on_event(process, wire::decode<wire::EventMessage>(frame.bytes).event);
+        case wire::Done::kType: return on_done(process, wire::decode<wire::Done>(frame.bytes));
+        case wire::Output::kType:
+            return on_output_message(process, wire::decode<wire::Output>(frame.bytes).tail);
+        case wire::Bye::kType: return on_bye(shim);
+        case wire::Pong::kType: return;
+        default: throw wire::BadMessage("a shim sent type " + std::to_string(type));
+    }
+}
+
+void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
+    if (hello.process == 0) throw wire::BadMessage("a Hello names no process");
+    auto& slot = shims_[hello.process];
+    if (slot) processes_.erase(slot->peer);
+    slot = std::make_unique<Shim>();
+    slot->process = hello.process;
+    slot->peer = peer;
+    slot->pid = hello.pid;
+    slot->protocol = hello.protocol;
+    processes_[peer] = hello.process;
+    slot->pid_fd = os::PidFd::find(hello.pid);
+    if (slot->pid_fd) {
+        slot->death = std::make_unique<EventLoop::Watch>(
+            loop_, slot->pid_fd->get(), EventLoop::Watch::For::reading,
+            [this, process = hello.process, pid = hello.pid] { on_shim_ended(process, pid); });
+    }
+    if (hello.protocol > wire::kShimProtocol || hello.protocol < wire::kOldestShimProtocol) {
+        log_.say(rundir::process_id(hello.process) + " has a shim of version " + hello.version + " (protocol " +
+                 std::to_string(hello.protocol) + "), which this hub cannot command; it is left running");
+        return callbacks_.on_hello(hello.process);
+    }
+    wire::Welcome welcome;
+    welcome.epoch = epoch_;
+    welcome.from_event = callbacks_.last_event(hello.process) + 1;
+    say(*slot, welcome);
+    callbacks_.on_hello(hello.process);
+    arm_watch(hello.process);
+    std::vector<std::uint64_t> lost;
+    for (auto& [token, pending] : pending_) {
+        if (pending->process != hello.process) continue;
+        if (pending->sent && !may_repeat(pending->command))
+            lost.push_back(token);
+        else
+            transmit(*pending);
+    }
+    for (const auto token : lost) finish(token, Answer{Answer::Kind::lost, "", 0, ""});
+}
+
+/// The number may be that of a shim that has been succeeded meanwhile.
+void Roster::on_shim_ended(std::uint64_t process, int pid) {
+    const auto shim = shims_.find(process);
+    if (shim == shims_.end() || shim->second->pid != pid) return;
+    while (drain()) {  // what it said before it died still counts: its last events
+    }
+    processes_.erase(shim->second->peer);
+    shims_.erase(process);
+    callbacks_.on_death(process);
+}
+
+void Roster::on_bye(Shim& shim) {
+    const bool starting = std::any_of(pending_.begin(), pending_.end(), [&](const auto& entry) {
+        return entry.second->process == shim.process && entry.second->sent &&
+               std::holds_alternative<wire::StartRun>(entry.second->command);
+    });
+    if (!starting) shim.leaving = true;  // a StartRun that crossed the Bye is seen before the Release: the shim stays
+    wire::Release release;
+    release.epoch = epoch_;
+    say(shim, release);
+}
+
+void Roster::on_done(std::uint64_t process, const wire::Done& done) {
+    const auto pending = pending_.find(done.token);
+    if (pending == pending_.end() || pending->second->process != process) return;
+    Answer answer;
+    answer.kind = done.ok ? Answer::Kind::done : Answer::Kind::refused;
+    answer.text = done.error;
+    answer.count = done.count;
+    answer.detail = done.detail;
+    finish(done.token, answer);
+}
+
+void Roster::send(std::uint64_t process, Command command, std::chrono::milliseconds limit, OnAnswer on_answer) {
+    auto pending = std::make_unique<Pending>();
+    const auto token = next_token_++;
+    std::visit([&](auto& message) { message.token = token; }, command);
+    pending->token = token;
+    pending->process = process;
+    pending->command = std::move(command);
+    pending->on_answer = std::move(on_answer);
+    pending->limit = std::make_unique<EventLoop::Timer>(loop_, [this, token] {
+        finish(token, Answer{Answer::Kind::no_answer, "its shim did not answer in time", 0, ""});
+    });
+    pending->limit->set(limit);
+    Pending& kept = *pending;
+    pending_[token] = std::move(pending);
+    if (presence(process) == Presence::newer) {
+        return loop_.defer([this, token] {
+            finish(token, Answer{Answer::Kind::no_answer, "its shim is of a newer pp; restart the hub with that version",
+                                 0, ""});
+        });
+    }
+    transmit(kept);
+}
+
+/// To the shim if it is there; else the command waits for a Hello.
+void Roster::transmit(Pending& pending) {
+    const auto shim = shims_.find(pending.process);
+    if (shim == shims_.end() || presence(pending.process) == Presence::newer) return;
+    pending.sent = std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
+}
+
+void Roster::finish(std::uint64_t token, const Answer& answer) {
+    auto pending = pending_.extract(token);
+    if (!pending.empty()) pending.mapped()->on_answer(answer);
+}
+
+void Roster::give_up(std::uint64_t process, const std::string& why) {
+    std::vector<std::uint64_t> tokens;
+    for (const auto& [token, pending] : pending_) {
+        if (pending->process == process) tokens.push_back(token);
+    }
+    for (const auto token : tokens) finish(token, Answer{Answer::Kind::no_answer, why, 0, ""});
+}
+
+Subscription Roster::on_output(std::uint64_t process, std::uint64_t cursor, std::function<void()> callback) {
+    const auto id = next_token_++;
+    watchers_[process][id] = {cursor, std::move(callback)};
+    arm_watch(process);
+    return Subscription{[this, alive = std::weak_ptr<char>{alive_}, process, id] {
+        if (alive.expired()) return;
+        const auto of_process = watchers_.find(process);
+        if (of_process == watchers_.end()) return;
+        of_process->second.erase(id);
+        if (of_process->second.empty()) watchers_.erase(of_process);
+    }};
+}
+
+/// A shim keeps one watch: the lowest cursor that anybody waits at.
+void Roster::arm_watch(std::uint64_t process) {
+    const auto waiting = watchers_.find(process);
+    const auto shim = shims_.find(process);
+    if (waiting == watchers_.end() || waiting->second.empty() || presence(process) == Presence::absent ||
+        presence(process) == Presence::newer)
+        return;
+    const auto first = std::min_element(waiting->second.begin(), waiting->second.end(), [](const auto& a, const auto& b) {
+        return a.second.cursor < b.second.cursor;
+    });
+    wire::Watch watch;
+    watch.cursor = first->second.cursor;
+    say(*shim->second, watch);
+}
+
+void Roster::on_output_message(std::uint64_t process, std::uint64_t tail) {
+    const auto waiting = watchers_.find(process);
+    if (waiting == watchers_.end()) return;
+    std::vector<std::function<void()>> due;
+    std::erase_if(waiting->second, [&](auto& entry) {
+        if (entry.second.cursor >= tail) return false;
+        due.push_back(std::move(entry.second.callback));
+        return true;
+    });
+    if (waiting->second.empty()) watchers_.erase(waiting);
+    arm_watch(process);
+    for (const auto& callback : due) callback();
+}
+
+void Roster::acknowledge(std::uint64_t process, std::uint64_t number) {
+    const auto shim = shims_.find(process);
+    if (shim == shims_.end()) return;
+    wire::Ack ack;
+    ack.number = number;
+    say(*shim->second, ack);
+}
+
+Roster::Presence Roster::presence(std::uint64_t process) const {
+    const auto shim = shims_.find(process);
+    if (shim == shims_.end()) return Presence::absent;
+    const auto protocol = shim->second->protocol;
+    if (protocol > wire::kShimProtocol || protocol < wire::kOldestShimProtocol) return Presence::newer;
+    return shim->second->leaving ? Presence::leaving : Presence::connected;
+}
+
+int Roster::shim_pid(std::uint64_t process) const {
+    const auto shim = shims_.find(process);
+    return shim == shims_.end() ? 0 : shim->second->pid;
+}
+
+template <class Message>
+bool Roster::say(const Shim& shim, const Message& message) {
+    return channel_.send(wire::encode(message), shim.peer);
+}
+
+}  // namespace pp::hub

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "hub/event_loop.h"
+#include "hub/log.h"
+#include "hub/shims/subscription.h"
+#include "protocol/os/pid_fd.h"
+#include "protocol/rundir/event_log.h"
+#include "protocol/wire/channel.h"
+#include "protocol/wire/shim_messages.h"
+
+namespace pp::hub {
+
+/// Who of the shims is connected, and what was asked of them. Owns run/shims.sock.
+///
+/// A command waits for its shim to say Hello if it is not there, is sent again to a successor if that can do no harm, and
+/// ends with one Answer in any case.
+class Roster {
+  public:
+    struct Callbacks {
+        std::function<std::uint64_t(std::uint64_t process)> last_event;  ///< highest event number that the hub has
+        std::function<void(std::uint64_t process)> on_hello;
+        std::function<void(std::uint64_t process, const rundir::Event&)> on_event;
+        std::function<void(std::uint64_t process)> on_death;  ///< the shim has ended, in order or not
+    };
+
+    Roster(EventLoop& loop, const Log& log, const std::string& socket_path, wire::Context& context,
+           std::uint64_t epoch, Callbacks callbacks);
+    ~Roster();
+
+    using Command = std::variant<wire::StartRun, wire::Stop, wire::Signal, wire::Input>;
+    struct Answer {
+        enum class Kind {
+            done,
+            refused,   ///< by the shim: `text`
+            lost,      ///< the shim died with it; whether it was done is not known
+            no_answer  ///< in the time given, or there is nobody to ask: `text`
+        };
+        Kind kind = Kind::done;
+        std::string text;
+        std::uint64_t count = 0;
+        std::string detail;
+    };
+    using OnAnswer = std::function<void(const Answer&)>;
+
+    /// The token is filled in.
+    void send(std::uint64_t process, Command command, std::chrono::milliseconds limit, OnAnswer on_answer);
+    /// There will be no shim to answer what was asked.
+    void give_up(std::uint64_t process, const std::string& why);
+
+    /// Calls once, as soon as the process's output goes beyond this cursor.
+    Subscription on_output(std::uint64_t process, std::uint64_t cursor, std::function<void()> callback);
+
+    void acknowledge(std::uint64_t process, std::uint64_t number);
+
+    enum class Presence {
+        absent,
+        connected,
+        leaving,  ///< told that it may end; a new run needs a new shim
+        newer     ///< speaks a later protocol: shown, left running, not commanded
+    };
+    [[nodiscard]] Presence presence(std::uint64_t process) const;
+    [[nodiscard]] int shim_pid(std::uint64_t process) const;
+    [[nodiscard]] std::size_t size() const { return shims_.size(); }
+
+  private:
+    struct Shim;
+    struct Pending;
+    struct Watcher;
+
+    bool drain();
+    void on_frame(const wire::Frame& frame);
+    void on_hello(const std::string& peer, const wire::Hello& hello);
+    void on_done(std::uint64_t process, const wire::Done& done);
+    void on_output_message(std::uint64_t process, std::uint64_t tail);
+    void on_bye(Shim& shim);
+    void on_shim_ended(std::uint64_t process, int pid);
+    void transmit(Pending& pending);
+    void finish(std::uint64_t token, const Answer& answer);
+    void arm_watch(std::uint64_t process);
+    template <class Message>
+    bool say(const Shim& shim, const Message& message);
+
+    EventLoop& loop_;
+    const Log& log_;
+    std::uint64_t epoch_;
+    Callbacks callbacks_;
+    wire::Channel channel_;
+    EventLoop::Watch watch_;
+    std::map<std::uint64_t, std::unique_ptr<Shim>> shims_;
+    std::map<std::string, std::uint64_t> processes_;  ///< by peer
+    std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;  ///< by token
+    std::map<std::uint64_t, std::map<std::uint64_t, Watcher>> watchers_;  ///< by process and id
+    std::uint64_t next_token_ = 1;
+    std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace pp::hub

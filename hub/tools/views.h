@@ -1,0 +1,24 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "hub/hub_status.h"
+#include "hub/operations/status.h"
+#include "protocol/rundir/process_files.h"
+
+namespace pp::hub {
+
+/// JSON and short text of what operations answer.
+nlohmann::json process_view(const rundir::ProcessFiles& files);
+nlohmann::json hub_view(const HubStatus& status);
+nlohmann::json status_view(const StatusResult& status);
+
+/// "p3 web: running, pid 123, run 1 — npm run dev in /x".
+std::string process_line(const rundir::ProcessFiles& files);
+/// What a program wrote, marked as such: it is not to be trusted.
+std::string quoted_output(const std::string& output);
+std::string status_text(const StatusResult& status);
+std::string hub_text(const HubStatus& status);
+
+}  // namespace pp::hub
