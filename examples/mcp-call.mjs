@@ -9,16 +9,18 @@ if (!tool) {
     console.error("usage: node mcp-call.mjs TARGET TOOL [ARGUMENTS-AS-JSON]");
     process.exit(2);
 }
-const address = target.startsWith("http") ? target : { socketPath: target, path: "/mcp" };
+const { hostname, port, pathname, search } = new URL(target.startsWith("http") ? target : "http://localhost/mcp");
+const address = target.startsWith("http")
+    ? { hostname, port, path: pathname + search }
+    : { socketPath: target, path: pathname };
 const headers = {
     "Content-Type": "application/json",
     Accept: "application/json, text/event-stream",
-    ...(target.startsWith("http") ? {} : { Host: "localhost" }),
 };
 
 function post(message) {
     return new Promise((resolve, reject) => {
-        const call = request(address, { method: "POST", headers }, (response) => {
+        const call = request({ ...address, method: "POST", headers }, (response) => {
             let body = "";
             response.setEncoding("utf8");
             response.on("data", (part) => (body += part));
