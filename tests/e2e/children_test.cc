@@ -1,0 +1,89 @@
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <string>
+
+#include "tests/support/installation.h"
+
+using namespace pp;
+using test::Installation;
+
+namespace {
+
+bool has_program(const std::string& name) {
+    for (const char* directory : {"/usr/bin/", "/usr/local/bin/", "/bin/"}) {
+        if (::access((directory + name).c_str(), X_OK) == 0) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("python's asyncio writes to stdout and stderr by its own pipes", "[e2e][children]") {
+    if (!has_program("python3")) {
+        WARN("python3 is not installed: not tried");
+        return;
+    }
+    Installation pp;
+    const std::string script = R"(
+import asyncio, sys
+async def main():
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    for i in range(3):
+        writer.write(f"line {i}\n".encode())
+        await writer.drain()
+    print("to stderr", file=sys.stderr)
+    process = await asyncio.create_subprocess_exec("echo", "from a child")
+    await process.wait()
+    writer.write(b"done\n")
+    await writer.drain()
+asyncio.run(main())
+)";
+    const auto ran = pp.pp({"run", "--streams", "split", "python3", "-c", script});
+    CAPTURE(ran.err);
+    CHECK(ran.code == 0);
+    CHECK(ran.out == "line 0\nline 1\nline 2\nfrom a child\ndone\n");
+}
+
+TEST_CASE("node writes to a pipe to its last byte and hears TERM", "[e2e][children]") {
+    if (!has_program("node")) {
+        WARN("node is not installed: not tried");
+        return;
+    }
+    Installation pp;
+    const auto ran = pp.pp({"run", "node", "-e",
+                            "process.stdout.write('x'.repeat(300000) + '\\n'); console.error('e'); process.exitCode = 3"});
+    CHECK(ran.code == 3);
+    CHECK(ran.out.size() == 300001);
+    const auto server = pp.start_pp({"run", "--name", "server", "node", "-e",
+                                     "process.on('SIGTERM', () => { console.log('bye'); process.exit(0) }); "
+                                     "require('http').createServer().listen(0, '127.0.0.1', () => console.log('up'))"});
+    server->wait_for_output("up");
+    CHECK(pp.pp({"stop", "server"}).code == 0);
+    const auto end = server->wait();
+    CHECK(end.code == 0);
+    CHECK(end.out == "up\nbye\n");
+}
+
+TEST_CASE("make and bash pipelines give their own codes", "[e2e][children]") {
+    Installation pp;
+    std::ofstream{pp.work() + "/Makefile"} << "all:\n\t@echo building\n\t@exit 4\n";
+    if (has_program("make")) {
+        const auto ran = pp.pp({"run", "make"});
+        CHECK(ran.code == 2);
+        CHECK(ran.out.starts_with("building\n"));
+    }
+    CHECK(pp.pp({"run", "bash", "-c", "set -o pipefail; false | cat; exit $?"}).code == 1);
+}
+
+TEST_CASE("output of any bytes at all is kept as it was", "[e2e][children]") {
+    Installation pp;
+    const auto ran = pp.pp({"run", "sh", "-c", "printf 'a\\000b\\377\\376\\033[31mred\\033[0m\\r\\n'"});
+    CHECK(ran.out == std::string("a\0b\377\376\033[31mred\033[0m\r\n", 18));
+    const auto plain = pp.pp({"logs", "--plain", "p1"}).out;
+    CHECK(plain.find('\033') == std::string::npos);
+    CHECK_THAT(plain, Catch::Matchers::Contains("red"));
+}
