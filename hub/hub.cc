@@ -1,18 +1,25 @@
 #include "hub/hub.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "hub/control/control_server.h"
 #include "hub/history/history.h"
+#include "hub/mcp/http_server.h"
+#include "hub/mcp/server.h"
 #include "hub/operations/context.h"
+#include "hub/port_holder.h"
 #include "hub/process/registry.h"
 #include "hub/shims/fleet.h"
 #include "hub/sandbox.h"
 #include "hub/token.h"
+#include "hub/tools/mcp_catalogue.h"
 #include "hub/wall_clock.h"
 #include "hub/worker.h"
+#include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/wire/channel.h"
 
@@ -38,8 +45,20 @@ struct Hub::Parts {
           fleet{{hub.loop_, worker, hub.setup_.home, hub.setup_.log, registry, history}, zmq, hub.epoch_},
           context{hub.loop_, worker,  hub.setup_.home, hub.setup_.log,
                   registry,  fleet,   history,         environments,
-                  ids,       [&hub] { return hub.status(); }, [&hub] { hub.end(); }},
-          control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(), context} {}
+                  ids,       [&hub] { return hub.status(); }, [&hub] { hub.end(); },
+                  {RLIMIT_NOFILE, hub.setup_.nofile_soft, hub.setup_.nofile_hard}},
+          control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(), context},
+          catalogue{context, agent_defaults(hub.setup_)},
+          mcp{{load_token(hub.setup_.home.token()), hub.setup_.settings.needs_token, 0}},
+          http{hub.loop_.base(), mcp} {
+        mcp.add_endpoint("/mcp", catalogue);
+    }
+
+    static Caller agent_defaults(const Setup& setup) {
+        Caller caller;
+        caller.file_mode_mask = setup.file_mode_mask;
+        return caller;
+    }
 
     Worker worker;
     Registry registry;
@@ -50,6 +69,9 @@ struct Hub::Parts {
     Fleet fleet;
     Context context;
     ControlServer control;
+    McpCatalogue catalogue;
+    mcp::Server mcp;
+    mcp::HttpServer http;
 };
 
 Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
@@ -69,12 +91,26 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
       farewell_{loop, [this] { loop_.stop(); }} {
     for (const auto& problem : setup_.settings.problems) setup_.log.say(problem);
     for (const auto process : setup_.home.known_processes()) parts_->registry.refresh(process);
+    listen_http();
     history_patience_.set(kHistoryPatience);
     parts_->history.open(parts_->registry.numbers(),
                          [this](History::Opened opened) { go_on(opened.highest_process); });
 }
 
 Hub::~Hub() = default;
+
+/// A taken port is not fatal: the sockets serve, and the status says who has it.
+void Hub::listen_http() {
+    parts_->http.listen_unix(setup_.home.mcp_socket());
+    int error = 0;
+    port_ = parts_->http.listen_tcp(setup_.settings.port, error);
+    parts_->mcp.set_port(port_);
+    if (port_ != 0) return;
+    const std::string port = std::to_string(setup_.settings.port);
+    port_problem_ = error == EADDRINUSE ? "port " + port + " is taken by " + port_holder(setup_.settings.port)
+                                        : "port " + port + ": " + os::error_text(error);
+    setup_.log.say("no TCP: " + port_problem_);
+}
 
 /// The history has answered, or takes too long: from here on the hub is there for others.
 void Hub::go_on(std::uint64_t highest_process) {
@@ -96,7 +132,7 @@ void Hub::write_epoch() {
     const auto stat = os::find_proc_stat(epoch.pid);
     epoch.start_time = stat ? stat->start_time : 0;
     epoch.version = PP_VERSION;
-    epoch.port = status().port;
+    epoch.port = port_;
     rundir::write_hub_epoch(setup_.home, epoch);
 }
 
@@ -115,6 +151,10 @@ HubStatus Hub::status() const {
     status.processes = parts_->registry.numbers().size();
     status.shims = parts_->fleet.shims();
     status.keeper_pid = parts_->fleet.keeper_pid();
+    status.port = port_;
+    status.port_problem = port_problem_;
+    if (port_ != 0) status.mcp_url = "http://127.0.0.1:" + std::to_string(port_) + "/mcp";
+    status.mcp_socket = setup_.home.mcp_socket();
     status.history_problem = parts_->history.problem();
     if (status.history_problem.empty()) status.history_problem = parts_->history.replaced();
     status.sandbox = sandbox_;

@@ -26,6 +26,7 @@ class Hub {
         rundir::Environment environment;  ///< this program's
         std::int64_t nofile_soft = 0;     ///< limits of descriptors that were found, for children
         std::int64_t nofile_hard = 0;
+        std::uint32_t file_mode_mask = 022;  ///< the same of the umask
         std::function<void()> on_ready;   ///< it listens, and run/hub.epoch says so
     };
     /// `signals` ends the hub when it becomes readable.
@@ -36,6 +37,7 @@ class Hub {
     struct Parts;
 
     void go_on(std::uint64_t highest_process);
+    void listen_http();
     void write_epoch();
     void end();
     [[nodiscard]] HubStatus status() const;
@@ -46,6 +48,8 @@ class Hub {
     std::uint64_t epoch_;
     std::int64_t started_at_ns_;
     std::string sandbox_;
+    int port_ = 0;  ///< 0: no TCP
+    std::string port_problem_;
     os::UniqueFd hold_;
     std::unique_ptr<Parts> parts_;
     EventLoop::Watch signal_watch_;

@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -87,6 +88,12 @@ rlimit raise_descriptor_limit() {
 
 std::int64_t limit_value(rlim_t limit) { return limit == RLIM_INFINITY ? -1 : static_cast<std::int64_t>(limit); }
 
+std::uint32_t current_file_mode_mask() {
+    const mode_t mask = ::umask(022);
+    ::umask(mask);
+    return mask;
+}
+
 int serve(const Options& options) {
     const auto environment = pp::rundir::current_environment(environ);
     const auto home = pp::rundir::Home::from_environment(environment, ::geteuid());
@@ -110,7 +117,8 @@ int serve(const Options& options) {
         const auto limit = raise_descriptor_limit();
         pp::hub::EventLoop loop;
         pp::hub::Hub hub{loop, signals,
-                         {home, log, settings, environment, limit_value(limit.rlim_cur), limit_value(limit.rlim_max), [&] {
+                         {home, log, settings, environment, limit_value(limit.rlim_cur), limit_value(limit.rlim_max),
+                          current_file_mode_mask(), [&] {
                               locks.starting->release();
                               pp::os::report_ready("ready\n");
                           }}};

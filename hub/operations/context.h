@@ -30,6 +30,7 @@ struct Context {
     Ids& ids;
     std::function<HubStatus()> hub_status;
     std::function<void()> end_hub;  ///< once what is being answered has been answered
+    std::vector<std::int64_t> default_limits;  ///< as in Launch; for callers that bring none
 };
 
 /// How a caller names a process in an argument.

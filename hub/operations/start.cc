@@ -265,7 +265,7 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         if (arguments_.stdin_mode) launch.stdin_mode = *arguments_.stdin_mode;
         if (arguments_.log_capacity) launch.log_capacity = *arguments_.log_capacity;
         launch.file_mode_mask = caller_.file_mode_mask;
-        launch.limits = caller_.limits;
+        launch.limits = caller_.limits.empty() ? context_.default_limits : caller_.limits;
         launch.nice = caller_.nice;
         return launch;
     }
