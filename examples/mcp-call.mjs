@@ -28,7 +28,9 @@ function post(message) {
                 if (response.statusCode >= 300) return reject(new Error(`HTTP ${response.statusCode}: ${body}`));
                 const session = response.headers["mcp-session-id"];
                 if (session) headers["Mcp-Session-Id"] = session;
-                resolve(body ? JSON.parse(body) : undefined);
+                const reply = body ? JSON.parse(body) : undefined;
+                if (reply?.id !== message.id) return reject(new Error(`not an answer to ${message.method}: ${body}`));
+                resolve(reply);
             });
         });
         call.on("error", reject);

@@ -36,7 +36,10 @@ class Client:
             raise RuntimeError(f"HTTP {response.status}: {body}")
         if session := response.headers.get("Mcp-Session-Id"):
             self.headers["Mcp-Session-Id"] = session
-        return json.loads(body) if body else None
+        reply = json.loads(body) if body else {}
+        if reply.get("id") != message.get("id"):
+            raise RuntimeError(f"not an answer to {message['method']}: {body}")
+        return reply
 
     def call(self, tool, arguments):
         client = {"name": "mcp-call", "version": "1"}

@@ -37,10 +37,13 @@ export class Installation {
         return JSON.parse(await this.pp("hub", "status", "--json"));
     }
 
-    /// A connected SDK client; `sent` collects the ids of its calls.
-    async client(name = "sdk", query = "") {
+    /// A connected SDK client, of a project if one is given; `sent` collects the ids of its calls.
+    async client({ name = "sdk", project, tools } = {}) {
         const client = new Client({ name, version: "1.0" });
-        const transport = new StreamableHTTPClientTransport(new URL((await this.url()) + query));
+        const url = new URL(await this.url());
+        if (project) url.searchParams.set("project", project);
+        if (tools) url.searchParams.set("tools", tools);
+        const transport = new StreamableHTTPClientTransport(url);
         client.sent = [];
         const send = transport.send.bind(transport);
         transport.send = (message, options) => {

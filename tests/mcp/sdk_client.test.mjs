@@ -69,7 +69,7 @@ test("initialize and tools/list", async () => {
     }
     assert.ok(JSON.stringify(tools).length <= 20_000, "tools/list is larger than 20 KB");
 
-    const everything = await (await pp.client("all", "?tools=all")).listTools();
+    const everything = await (await pp.client({ tools: "all" })).listTools();
     for (const name of ["get_log_paths", "clear", "shutdown", ...names])
         assert.ok(everything.tools.some((tool) => tool.name === name), `${name} is not listed by ?tools=all`);
 });
@@ -155,13 +155,14 @@ test("a merged run keeps the order of both streams, and has none apart", async (
     await call(client, "stop", { process: "merged", force: true });
 });
 
-test("start waits for the exit, and tells how it ended", async () => {
-    const client = await pp.client();
+test("start waits for the exit, and tells how it ended; it runs in the project's directory unless told", async () => {
+    const client = await pp.client({ project: here });
     const wait = { for: "exit", timeout: 60 };
     const good = await call(client, "start", { command: "printf 'a\\nb\\n' && exit 0", wait });
     assert.equal(good.ended, true);
     assert.equal(good.output, "a\nb\n");
     assert.equal(good.process.outcome, "succeeded");
+    assert.equal(good.process.working_directory, here);
     const bad = await call(client, "start", { command: ["sh", "-c", "echo no >&2; kill -SEGV $$"], wait });
     assert.equal(bad.process.outcome, "crashed");
     assert.equal(bad.process.signal, "SIGSEGV");
@@ -169,7 +170,7 @@ test("start waits for the exit, and tells how it ended", async () => {
 });
 
 test("an unknown tool is an error of the protocol, all other mistakes are results that say what would be right", async () => {
-    const client = await pp.client();
+    const client = await pp.client({ project: here });
     await assert.rejects(client.callTool({ name: "no_such_tool", arguments: {} }), { code: -32602 });
 
     await startCounter(client, "counting");
@@ -187,7 +188,7 @@ test("an unknown tool is an error of the protocol, all other mistakes are result
         ["start", { command: "" }, /command/],
         ["start", { command: [] }, /command/],
         ["start", { command: ["echo", "a\0b"] }, /NUL/],
-        ["start", { command: ["sleep", "1000"], working_directory: here, name: "counting" }, /counting/],
+        ["start", { command: ["sleep", "1000"], name: "counting" }, /counting/],
         ["start", { command: "true", wait: { for: "godot" } }, /settled/],
         ["start", { command: "true", replce: true }, /replce/],
         ["send_input", { process: "counting", text: 5 }, /text/],
@@ -198,6 +199,7 @@ test("an unknown tool is an error of the protocol, all other mistakes are result
         assert.match(complaint, wanted, `${tool} ${JSON.stringify(args)}`);
         assert.ok(complaint.trim().length < 400, complaint);
     }
+    assert.match(await refusal(await pp.client(), "start", { command: "true" }), /working_directory/);
     assert.equal((await call(client, "list", { name: "counting" })).processes[0].state, "running");
     await call(client, "stop", { process: "counting" });
 });
@@ -208,7 +210,9 @@ test("two clients whose calls have equal ids get each their own answer", async (
         name: word,
         options: { stdin: "pipe" },
     });
-    const [a, b, helper] = [await pp.client("a"), await pp.client("b"), await pp.client("helper")];
+    const a = await pp.client({ project: here });
+    const b = await pp.client({ project: here });
+    const helper = await pp.client({ project: here });
     const wait = { for: "exit", timeout: 60 };
     const answers = [
         call(a, "start", { ...waiting("anna"), wait }),
