@@ -101,7 +101,7 @@ int wait_command(const Context& context, const Words& words) {
     int result = 0;
     for (const auto& files : targets) {
         const auto life = wait_for_end(context, files, deadline);
-        if (!life) throw Failure{Exit::timed_out, spoken_name(files) + " still runs after " + *timeout};
+        if (!life) throw Failure{Exit::timed_out, spoken_name(files) + " still runs after " + duration_text(parse_duration("--timeout", *timeout))};
         const auto ended = ended_json(files, *life);
         print(as_json ? ended + "\n" : process_line(json::parse(ended)) + "\n");
         const int exit_code = exit_code_of(*life, spoken_name(files));

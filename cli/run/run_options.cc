@@ -1,8 +1,5 @@
 #include "cli/run/run_options.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -81,15 +78,6 @@ RunOptions parse_run(const Words& words) {
     if (options.command.empty() || options.command.front().empty())
         throw Failure{Exit::usage, "there is no command to run; such as: pp run npm run dev"};
     return options;
-}
-
-std::string default_streams() {
-    struct stat out {};
-    struct stat error {};
-    const bool same = ::isatty(STDOUT_FILENO) == 1 && ::fstat(STDOUT_FILENO, &out) == 0 &&
-                      ::fstat(STDERR_FILENO, &error) == 0 && out.st_dev == error.st_dev &&
-                      out.st_ino == error.st_ino;
-    return same ? "merged" : "split";
 }
 
 std::string start_arguments(const RunOptions& options, const std::string& working_directory,

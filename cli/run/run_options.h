@@ -33,10 +33,6 @@ struct RunOptions {
 /// Throws Failure (usage) and HelpAsked.
 RunOptions parse_run(const Words& words);
 
-/// How a child's streams are captured if nobody says: as one if both go to the same terminal, where their
-/// order can be seen; else apart, so that each can go its way.
-std::string default_streams();
-
 /// Arguments of the operation `start`, as JSON. Throws Failure (usage) for words that are not UTF-8.
 /// `streams` only where they are to count: a process that runs already is taken as it is.
 std::string start_arguments(const RunOptions& options, const std::string& working_directory,

@@ -11,7 +11,7 @@
 #include "cli/failure.h"
 #include "cli/output/print.h"
 #include "cli/run/program_exit.h"
-#include "cli/target.h"
+#include "cli/run/wanted_streams.h"
 #include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
 
@@ -21,24 +21,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kSignalBase = 128;
-
-/// Whether this command runs already, as far as files tell: then it is joined with the streams that it has.
-bool runs_already(const Context& context, const RunOptions& options) {
-    for (const auto& files : read_all_processes(context.home)) {
-        if (!files.launch || !is_live(files)) continue;
-        const auto& launch = *files.launch;
-        if (options.name && *options.name == launch.name) return true;
-        if (options.is_string() ? launch.command == options.command.front() : launch.argv == options.command)
-            return true;
-    }
-    return false;
-}
-
-std::optional<std::string> wanted_streams(const Context& context, const RunOptions& options) {
-    if (options.streams) return options.streams;
-    return runs_already(context, options) && !options.replace ? std::nullopt
-                                                              : std::optional{default_streams()};
-}
 
 }  // namespace
 
