@@ -82,7 +82,7 @@ TEST_CASE("make and bash pipelines give their own codes", "[e2e][children]") {
 TEST_CASE("output of any bytes at all is kept as it was", "[e2e][children]") {
     Installation pp;
     const auto ran = pp.pp({"run", "sh", "-c", "printf 'a\\000b\\377\\376\\033[31mred\\033[0m\\r\\n'"});
-    CHECK(ran.out == std::string("a\0b\377\376\033[31mred\033[0m\r\n", 18));
+    CHECK(ran.out == std::string("a\0b\377\376\033[31mred\033[0m\r\n", 19));
     const auto plain = pp.pp({"logs", "--plain", "p1"}).out;
     CHECK(plain.find('\033') == std::string::npos);
     CHECK_THAT(plain, Catch::Matchers::Contains("red"));

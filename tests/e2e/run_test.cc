@@ -10,7 +10,7 @@ using test::Installation;
 
 TEST_CASE("pp run shows what the command says and ends with its code", "[e2e][run]") {
     Installation pp;
-    const auto ran = pp.pp({"run", "sh", "-c", "echo a  b; echo err >&2; exit 7"});
+    const auto ran = pp.pp({"run", "sh", "-c", "echo 'a  b'; echo err >&2; exit 7"});
     CHECK(ran.code == 7);
     CHECK(ran.out == "a  b\n");
     CHECK_THAT(ran.err, Catch::Matchers::Contains("err\n"));

@@ -55,6 +55,7 @@ class Terminal {
     void press(const std::string& keys) {
         REQUIRE(::write(master_.get(), keys.data(), keys.size()) == static_cast<ssize_t>(keys.size()));
     }
+    void forget() { shown_.clear(); }
     void close() { master_.reset(); }
     int wait() {
         while (master_ && read_more()) {
@@ -127,8 +128,11 @@ TEST_CASE("Ctrl-C and k go on watching; a second Ctrl-C at the question detaches
     terminal.press("\x03");
     terminal.wait_for("keep");
     terminal.press("k");
+    terminal.wait_for("keep watching\r");
     const auto pid = pp.pp_json({"status", "server"})["process"]["pid"].get<int>();
+    terminal.forget();
     terminal.press("\x03");
+    terminal.wait_for("[s/d/k]");
     terminal.press("\x03");
     CHECK(terminal.wait() == 0);
     CHECK(os::find_proc_stat(pid));
