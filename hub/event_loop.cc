@@ -21,12 +21,14 @@ bool EventLoop::prepare() {
 }
 
 void EventLoop::run() {
-    while (!stopped_) {
-        const bool more = prepare();
-        if (stopped_) return;
-        // NONBLOCK alone would go on for as long as any descriptor is readable, and ZeroMQ's stays so until it is drained
-        event_base_loop(base_, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
-    }
+    while (!stopped_) turn();
+}
+
+void EventLoop::turn() {
+    const bool more = prepare();
+    if (stopped_) return;
+    // NONBLOCK alone would go on for as long as any descriptor is readable, and ZeroMQ's stays so until it is drained
+    event_base_loop(base_, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
 }
 
 // A callback may destroy its own watch or timer: it is copied before the call.

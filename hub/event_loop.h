@@ -27,13 +27,16 @@ class EventLoop {
 
     [[nodiscard]] event_base* base() const { return base_; }
 
-    /// Calls `prepare` before every sleep, whoever caused the turn; true means "more to do, do not sleep".
+    /// Calls `prepare` before every sleep, whoever caused the turn; true means "something was done, do not sleep": the loop
+    /// sleeps only when all have found nothing to do.
     void on_prepare(std::function<bool()> prepare) { prepare_.push_back(std::move(prepare)); }
     /// Calls `action` once, before the next sleep and outside of any other callback.
     void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
     /// Runs turns until stop().
     void run();
+    /// One turn: what was deferred, what ZeroMQ has, then what a descriptor or a deadline brings.
+    void turn();
     void stop() { stopped_ = true; }
 
   private:

@@ -78,7 +78,7 @@ ControlServer::~ControlServer() = default;
 bool ControlServer::drain() {
     for (int i = 0; i < kFramesPerTurn; ++i) {
         const auto frame = channel_.try_receive();
-        if (!frame) return false;
+        if (!frame) return i > 0;
         try {
             on_frame(*frame);
         } catch (const wire::BadMessage& bad) {

@@ -24,6 +24,7 @@ class ControlServer {
   private:
     struct Open;
 
+    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that swallows.
     bool drain();
     void on_frame(const wire::Frame& frame);
     void serve(const std::string& peer, const wire::Request& request);

@@ -76,6 +76,7 @@ class Roster {
     struct Pending;
     struct Watcher;
 
+    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that swallows.
     bool drain();
     void on_frame(const wire::Frame& frame);
     void on_hello(const std::string& peer, const wire::Hello& hello);

@@ -1,0 +1,161 @@
+#include <sqlite3.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "hub/event_loop.h"
+#include "hub/history/history.h"
+#include "tests/support/temp_dir.h"
+
+using namespace pp;
+using namespace pp::hub;
+using rundir::EventKind;
+
+namespace {
+
+rundir::Event an_event(std::uint64_t number, EventKind kind, std::uint32_t run = 1) {
+    rundir::Event made;
+    made.number = number;
+    made.time_ns = static_cast<std::int64_t>(number) * 1'000'000'000;
+    made.kind = kind;
+    made.run = run;
+    made.pid = 42;
+    made.cursor = number * 10;
+    if (kind == EventKind::exited) {
+        made.exit_kind = ring::ExitKind::exited;
+        made.exit_value = 7;
+    }
+    return made;
+}
+
+/// A home with a history in a loop; runs until what is waited for has come, or fails after 20 s.
+struct Fixture {
+    test::TempDir directory;
+    rundir::Home home = rundir::Home::from_environment({{"PP_HOME", directory.path()}}, 0);
+    EventLoop loop;
+    std::unique_ptr<Log> log;
+    std::map<std::uint64_t, std::uint64_t> committed;
+    std::unique_ptr<History> history;
+
+    Fixture() {
+        home.prepare();
+        log = std::make_unique<Log>(home.log("hub"));
+        history = std::make_unique<History>(loop, home, *log, [this](std::uint64_t process, std::uint64_t number) {
+            committed[process] = number;
+        });
+    }
+
+    void run_until(const std::function<bool()>& done) {
+        bool timed_out = false;
+        EventLoop::Timer limit{loop, [&] { timed_out = true; }};
+        limit.set(std::chrono::seconds{20});
+        while (!done() && !timed_out) loop.turn();
+        REQUIRE_FALSE(timed_out);
+    }
+    History::Opened open(std::vector<rundir::ProcessNumber> processes = {}) {
+        std::optional<History::Opened> opened;
+        history->open(std::move(processes), [&](History::Opened found) { opened = found; });
+        run_until([&] { return opened.has_value(); });
+        return *opened;
+    }
+    History::Told tell(std::uint64_t process) {
+        std::optional<History::Told> told;
+        history->tell(process, 10, 10, [&](History::Told found) { told = std::move(found); });
+        run_until([&] { return told.has_value(); });
+        return *told;
+    }
+    /// Events as a shim writes them.
+    void write_events(std::uint64_t process, const std::vector<rundir::Event>& events) {
+        std::filesystem::create_directories(home.process(process));
+        std::ofstream file{home.events(process), std::ios::binary};
+        for (auto one : events) {
+            one.checksum = ring::checksum(&one, offsetof(rundir::Event, checksum));
+            file.seekp(static_cast<std::streamoff>(one.number * sizeof one));
+            file.write(reinterpret_cast<const char*>(&one), sizeof one);
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an event is kept once, however often it is told", "[hub][history]") {
+    const test::TempDir directory;
+    Store store{directory.path() + "/history.db"};
+    const Store::Events events{{1, {an_event(1, EventKind::started), an_event(2, EventKind::exited)}}};
+    store.record(events);
+    store.record(events);
+    CHECK(store.events(1, 10).size() == 2);
+    CHECK(store.last_event(1) == 2);
+    const auto runs = store.runs(1, 10);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].exit_value == 7);
+    CHECK(runs[0].pid == 42);
+    CHECK(runs[0].begin_cursor == 10U);
+    CHECK(runs[0].end_cursor == 20U);
+}
+
+TEST_CASE("missing event numbers are told as missing", "[hub][history]") {
+    const test::TempDir directory;
+    Store store{directory.path() + "/history.db"};
+    store.record({{1, {an_event(1, EventKind::started), an_event(5, EventKind::exited)}}});
+    const auto events = store.events(1, 10);
+    REQUIRE(events.size() == 3);
+    CHECK(events[1].kind == kMissingEvents);
+    CHECK(events[1].number == 2);
+    CHECK(events[1].cursor == 4);
+}
+
+TEST_CASE("a process that was cleared leaves its number behind", "[hub][history]") {
+    const test::TempDir directory;
+    Store store{directory.path() + "/history.db"};
+    store.record({{9, {an_event(1, EventKind::started)}}});
+    store.forget(9);
+    CHECK(store.events(9, 10).empty());
+    CHECK(store.highest_process() == 9);
+}
+
+TEST_CASE("events are acknowledged only when they are committed", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    CHECK(fixture.history->add(3, an_event(1, EventKind::started)));
+    CHECK(fixture.history->add(3, an_event(2, EventKind::exited)));
+    CHECK_FALSE(fixture.history->add(3, an_event(2, EventKind::exited)));
+    CHECK(fixture.committed.empty());
+    fixture.run_until([&] { return fixture.committed[3] == 2; });
+    CHECK(fixture.tell(3).runs.size() == 1);
+}
+
+TEST_CASE("what happened while no hub was there is taken from the processes' files", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    CHECK(fixture.open({4}).highest_process == 4);
+    CHECK(fixture.history->last_event(4) == 2);
+    CHECK(fixture.tell(4).runs.at(0).exit_value == 7);
+}
+
+TEST_CASE("a locked history is tried again and loses nothing", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(fixture.home.history().c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    fixture.history->add(1, an_event(1, EventKind::started));
+    fixture.run_until([&] { return !fixture.history->problem().empty(); });
+    CHECK(fixture.committed.empty());
+    sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_close(other);
+    fixture.run_until([&] { return fixture.committed[1] == 1; });
+    CHECK(fixture.history->problem().empty());
+}
+
+TEST_CASE("a damaged history is moved aside, told, and filled anew", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    std::ofstream{fixture.home.history()} << std::string(8192, 'x');
+    fixture.open({4});
+    CHECK(fixture.history->replaced().find("history.db.damaged-") != std::string::npos);
+    CHECK(fixture.tell(4).events.size() == 2);
+    CHECK(fixture.history->problem().empty());
+}

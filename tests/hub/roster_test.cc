@@ -1,0 +1,232 @@
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <optional>
+
+#include "hub/event_loop.h"
+#include "hub/log.h"
+#include "hub/shims/roster.h"
+#include "protocol/wire/codec.h"
+#include "tests/support/temp_dir.h"
+
+using namespace pp;
+using namespace pp::hub;
+using namespace std::chrono_literals;
+using Presence = Roster::Presence;
+
+namespace {
+
+/// A hub's end, with the shims played by the test.
+struct Fixture {
+    test::TempDir directory;
+    EventLoop loop;
+    Log log{directory.path() + "/hub.log"};
+    wire::Context context;
+    std::string path = directory.path() + "/shims.sock";
+    std::vector<std::uint64_t> hellos;
+    std::vector<std::uint64_t> deaths;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> events;
+    std::uint64_t last_event = 0;
+    Roster roster{loop, log, path, context, 99,
+                  {[this](std::uint64_t) { return last_event; }, [this](std::uint64_t process) { hellos.push_back(process); },
+                   [this](std::uint64_t process, const rundir::Event& event) { events.emplace_back(process, event.number); },
+                   [this](std::uint64_t process) { deaths.push_back(process); }}};
+
+    std::function<bool()> is_done;
+
+    Fixture() {
+        loop.on_prepare([this] { return is_done && is_done(); });  // it may have come true just before the sleep
+    }
+
+    void run_until(const std::function<bool()>& done) {
+        is_done = done;
+        bool timed_out = false;
+        EventLoop::Timer limit{loop, [&] { timed_out = true; }};
+        limit.set(20s);
+        while (!done() && !timed_out) loop.turn();
+        is_done = nullptr;
+        REQUIRE_FALSE(timed_out);
+    }
+};
+
+struct FakeShim {
+    Fixture& fixture;
+    wire::Channel channel;
+    EventLoop::Watch watch;
+    std::deque<std::string> received;
+
+    explicit FakeShim(Fixture& made)
+        : fixture{made},
+          channel{wire::Channel::dealer(made.context, made.path)},
+          watch{made.loop, channel.fd(), EventLoop::Watch::For::reading, [] {}} {}
+
+    template <class Message>
+    void say(const Message& message) {
+        channel.send(wire::encode(message));
+    }
+    void hello(std::uint64_t process, std::uint32_t protocol = wire::kShimProtocol) {
+        wire::Hello hello;
+        hello.process = process;
+        hello.pid = ::getpid();
+        hello.protocol = protocol;
+        say(hello);
+    }
+    /// Sleeps until a message of this kind has come; others before it are dropped.
+    template <class Message>
+    Message next() {
+        std::optional<Message> found;
+        fixture.run_until([&] {
+            while (auto frame = channel.try_receive()) received.push_back(frame->bytes);
+            while (!received.empty() && !found) {
+                if (wire::type_of(received.front()) == Message::kType) found = wire::decode<Message>(received.front());
+                received.pop_front();
+            }
+            return found.has_value();
+        });
+        return *found;
+    }
+    void done(std::uint64_t token) {
+        wire::Done done;
+        done.token = token;
+        say(done);
+    }
+};
+
+wire::Stop stop_run(std::uint32_t run) {
+    wire::Stop stop;
+    stop.run = run;
+    return stop;
+}
+
+}  // namespace
+
+TEST_CASE("a shim that says Hello is welcomed from the first event that the hub lacks", "[hub][roster]") {
+    Fixture fixture;
+    fixture.last_event = 7;
+    FakeShim shim{fixture};
+    shim.hello(12);
+    const auto welcome = shim.next<wire::Welcome>();
+    CHECK(welcome.epoch == 99);
+    CHECK(welcome.from_event == 8);
+    CHECK(fixture.roster.presence(12) == Presence::connected);
+    wire::EventMessage message;
+    message.event.number = 8;
+    message.event.kind = rundir::EventKind::started;
+    shim.say(message);
+    fixture.run_until([&] { return !fixture.events.empty(); });
+    fixture.roster.acknowledge(12, 8);
+    CHECK(shim.next<wire::Ack>().number == 8);
+}
+
+TEST_CASE("a command waits for its shim and ends with its Done", "[hub][roster]") {
+    Fixture fixture;
+    std::optional<Roster::Answer> answer;
+    fixture.roster.send(12, stop_run(1), 20s, [&](const Roster::Answer& given) { answer = given; });
+    FakeShim shim{fixture};
+    shim.hello(12);
+    const auto stop = shim.next<wire::Stop>();
+    CHECK(stop.run == 1);
+    shim.done(stop.token);
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::done);
+}
+
+TEST_CASE("a successor gets a stop again, but input is never sent twice", "[hub][roster]") {
+    Fixture fixture;
+    std::optional<Roster::Answer> stopped;
+    std::optional<Roster::Answer> written;
+    FakeShim first{fixture};
+    first.hello(12);
+    first.next<wire::Welcome>();
+    wire::Input input;
+    input.data = "x";
+    fixture.roster.send(12, input, 20s, [&](const Roster::Answer& given) { written = given; });
+    fixture.roster.send(12, stop_run(1), 20s, [&](const Roster::Answer& given) { stopped = given; });
+    const auto token = first.next<wire::Stop>().token;
+    FakeShim second{fixture};
+    second.hello(12);
+    const auto again = second.next<wire::Stop>();
+    CHECK(again.token == token);
+    fixture.run_until([&] { return written.has_value(); });
+    CHECK(written->kind == Roster::Answer::Kind::lost);
+    first.done(token);  // of one that has been succeeded: not heard
+    second.done(again.token);
+    fixture.run_until([&] { return stopped.has_value(); });
+    CHECK(stopped->kind == Roster::Answer::Kind::done);
+}
+
+TEST_CASE("a shim that asks to end is released, and is leaving unless a start crossed its Bye", "[hub][roster]") {
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    wire::StartRun start;
+    start.run = 2;
+    fixture.roster.send(12, start, 20s, [](const Roster::Answer&) {});
+    shim.say(wire::Bye{});
+    const auto order = shim.next<wire::StartRun>();
+    shim.next<wire::Release>();
+    CHECK(fixture.roster.presence(12) == Presence::connected);
+    shim.done(order.token);
+    shim.say(wire::Bye{});
+    shim.next<wire::Release>();
+    CHECK(fixture.roster.presence(12) == Presence::leaving);
+}
+
+TEST_CASE("output is told once to each who waits for it", "[hub][roster]") {
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    int near = 0;
+    int far = 0;
+    const auto first = fixture.roster.on_output(12, 10, [&] { ++near; });
+    CHECK(shim.next<wire::Watch>().cursor == 10);
+    const auto second = fixture.roster.on_output(12, 50, [&] { ++far; });
+    wire::Output output;
+    output.tail = 20;
+    shim.say(output);
+    fixture.run_until([&] { return near == 1; });
+    CHECK(far == 0);
+    auto watch = shim.next<wire::Watch>();
+    while (watch.cursor != 50) watch = shim.next<wire::Watch>();
+    output.tail = 60;
+    shim.say(output);
+    fixture.run_until([&] { return far == 1; });
+    CHECK(near == 1);
+}
+
+TEST_CASE("a shim of a newer protocol is shown and not commanded", "[hub][roster]") {
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.hello(12, wire::kShimProtocol + 1);
+    fixture.run_until([&] { return !fixture.hellos.empty(); });
+    CHECK(fixture.roster.presence(12) == Presence::newer);
+    std::optional<Roster::Answer> answer;
+    fixture.roster.send(12, stop_run(1), 20s, [&](const Roster::Answer& given) { answer = given; });
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::no_answer);
+}
+
+TEST_CASE("nonsense on the shims' socket disturbs nobody", "[hub][roster]") {
+    Fixture fixture;
+    FakeShim liar{fixture};
+    FakeShim shim{fixture};
+    for (const std::string& bytes : {std::string{}, std::string{"\xff\xff\xff"}, std::string(1000, '\x93')})
+        liar.channel.send(bytes);
+    wire::Done stray;
+    stray.token = 1;
+    liar.say(stray);
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    CHECK(fixture.roster.size() == 1);
+}
+
+TEST_CASE("a command that nobody answers ends with its limit", "[hub][roster]") {
+    Fixture fixture;
+    std::optional<Roster::Answer> answer;
+    fixture.roster.send(12, stop_run(1), 10ms, [&](const Roster::Answer& given) { answer = given; });
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::no_answer);
+}
