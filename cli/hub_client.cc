@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "cli/caller.h"
@@ -65,8 +65,9 @@ std::string complaint(std::string said) {
 /// Empty, or what went wrong. One that loses a race waits for the winner and then says that there is one.
 std::string start_hub(const Context& context) {
     try {
+        context.home.prepare();
         return complaint(os::start_detached(os::sibling_program("pp-hub"), {}, environment_for_hub(context)));
-    } catch (const std::system_error& error) {
+    } catch (const std::runtime_error& error) {  // the system refuses, or run/ is not ours alone
         return error.what();
     }
 }
@@ -96,7 +97,6 @@ os::PidFd find_or_start_hub(const Context& context) {
     std::string said = "it ended as soon as it was ready";
     for (int tries = 0; tries < kStartTries; ++tries) {
         if (auto hub = find_hub(context.home)) return std::move(*hub);
-        context.home.prepare();
         if (const auto told = start_hub(context); !told.empty()) said = told;
     }
     if (auto hub = find_hub(context.home)) return std::move(*hub);

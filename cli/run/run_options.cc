@@ -75,8 +75,10 @@ RunOptions parse_run(const Words& words) {
         throw Failure{Exit::usage, "--streams is '" + *options.streams + "'; it must be merged or split"};
     if (options.json && !options.detach)
         throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
-    if (options.command.empty() || options.command.front().empty())
+    if (options.command.empty())
         throw Failure{Exit::usage, "there is no command to run; such as: pp run npm run dev"};
+    if (options.command.front().find_first_not_of(" \t\n") == std::string::npos)
+        throw Failure{Exit::usage, "the command is empty; give a program, such as: pp run npm run dev"};
     return options;
 }
 
