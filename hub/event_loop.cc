@@ -11,7 +11,9 @@ EventLoop::EventLoop() : base_{event_base_new()} {
     if (base_ == nullptr) throw std::bad_alloc{};
 }
 
-EventLoop::~EventLoop() { event_base_free(base_); }
+EventLoop::~EventLoop() {
+    event_base_free(base_);
+}
 
 bool EventLoop::prepare() {
     for (auto& action : std::exchange(deferred_, {})) action();
@@ -27,7 +29,8 @@ void EventLoop::run() {
 void EventLoop::turn() {
     const bool more = prepare();
     if (stopped_) return;
-    // NONBLOCK alone would go on for as long as any descriptor is readable, and ZeroMQ's stays so until it is drained
+    // NONBLOCK alone would go on for as long as any descriptor is readable, and ZeroMQ's stays so until it is
+    // drained
     event_base_loop(base_, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
 }
 
@@ -44,7 +47,9 @@ EventLoop::Watch::Watch(EventLoop& loop, int fd, For what, std::function<void()>
     event_add(event_, nullptr);
 }
 
-EventLoop::Watch::~Watch() { event_free(event_); }
+EventLoop::Watch::~Watch() {
+    event_free(event_);
+}
 
 EventLoop::Timer::Timer(EventLoop& loop, std::function<void()> callback) : callback_{std::move(callback)} {
     const auto call = [](evutil_socket_t, short, void* self) {
@@ -55,7 +60,9 @@ EventLoop::Timer::Timer(EventLoop& loop, std::function<void()> callback) : callb
     if (event_ == nullptr) throw std::bad_alloc{};
 }
 
-EventLoop::Timer::~Timer() { event_free(event_); }
+EventLoop::Timer::~Timer() {
+    event_free(event_);
+}
 
 void EventLoop::Timer::set(Clock::duration from_now) {
     const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(from_now).count();
@@ -63,6 +70,8 @@ void EventLoop::Timer::set(Clock::duration from_now) {
     event_add(event_, &after);
 }
 
-void EventLoop::Timer::clear() { event_del(event_); }
+void EventLoop::Timer::clear() {
+    event_del(event_);
+}
 
 }  // namespace pp::hub

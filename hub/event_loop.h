@@ -11,8 +11,8 @@ struct event_base;
 
 namespace pp::hub {
 
-/// libevent's loop for the one thread that owns the hub's state: the only file that arms libevent's events, besides the
-/// HTTP server. ZeroMQ joins it by on_prepare: its descriptors report changes and not contents.
+/// libevent's loop for the one thread that owns the hub's state: the only file that arms libevent's events,
+/// besides the HTTP server. ZeroMQ joins it by on_prepare: its descriptors report changes and not contents.
 class EventLoop {
   public:
     using Clock = std::chrono::steady_clock;
@@ -27,8 +27,8 @@ class EventLoop {
 
     [[nodiscard]] event_base* base() const { return base_; }
 
-    /// Calls `prepare` before every sleep, whoever caused the turn; true means "something was done, do not sleep": the loop
-    /// sleeps only when all have found nothing to do.
+    /// Calls `prepare` before every sleep, whoever caused the turn; true means "something was done, do not
+    /// sleep": the loop sleeps only when all have found nothing to do.
     void on_prepare(std::function<bool()> prepare) { prepare_.push_back(std::move(prepare)); }
     /// Calls `action` once, before the next sleep and outside of any other callback.
     void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }

@@ -13,8 +13,8 @@
 #include "hub/operations/context.h"
 #include "hub/port_holder.h"
 #include "hub/process/registry.h"
-#include "hub/shims/fleet.h"
 #include "hub/sandbox.h"
+#include "hub/shims/fleet.h"
 #include "hub/token.h"
 #include "hub/tools/mcp_catalogue.h"
 #include "hub/wall_clock.h"
@@ -40,12 +40,21 @@ struct Hub::Parts {
           registry{hub.setup_.home},
           ids{hub.setup_.home},
           environments{worker, hub.setup_.home, hub.setup_.log, hub.setup_.environment},
-          history{hub.loop_, hub.setup_.home, hub.setup_.log,
-                  [this](std::uint64_t process, std::uint64_t number) { fleet.acknowledge(process, number); }},
+          history{
+              hub.loop_, hub.setup_.home, hub.setup_.log,
+              [this](std::uint64_t process, std::uint64_t number) { fleet.acknowledge(process, number); }},
           fleet{{hub.loop_, worker, hub.setup_.home, hub.setup_.log, registry, history}, zmq, hub.epoch_},
-          context{hub.loop_, worker,  hub.setup_.home, hub.setup_.log,
-                  registry,  fleet,   history,         environments,
-                  ids,       [&hub] { return hub.status(); }, [&hub] { hub.end(); },
+          context{hub.loop_,
+                  worker,
+                  hub.setup_.home,
+                  hub.setup_.log,
+                  registry,
+                  fleet,
+                  history,
+                  environments,
+                  ids,
+                  [&hub] { return hub.status(); },
+                  [&hub] { hub.end(); },
                   {RLIMIT_NOFILE, hub.setup_.nofile_soft, hub.setup_.nofile_hard}},
           control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(), context},
           catalogue{context, agent_defaults(hub.setup_)},
@@ -121,7 +130,8 @@ void Hub::go_on(std::uint64_t highest_process) {
     // whoever bound a socket before that is kicked; whoever does after that finds the epoch
     parts_->fleet.adopt();
     parts_->history.note_hub(epoch_, ::getpid(), started_at_ns_);
-    setup_.log.say("pp-hub " PP_VERSION " listens; " + std::to_string(parts_->registry.numbers().size()) + " processes known");
+    setup_.log.say("pp-hub " PP_VERSION " listens; " + std::to_string(parts_->registry.numbers().size()) +
+                   " processes known");
     setup_.on_ready();
 }
 
@@ -147,7 +157,8 @@ HubStatus Hub::status() const {
     status.version = PP_VERSION;
     status.started_at_ns = started_at_ns_;
     const auto home = setup_.environment.find("PP_HOME");
-    status.home = home != setup_.environment.end() && !home->second.empty() ? home->second : setup_.home.state();
+    status.home =
+        home != setup_.environment.end() && !home->second.empty() ? home->second : setup_.home.state();
     status.processes = parts_->registry.numbers().size();
     status.shims = parts_->fleet.shims();
     status.keeper_pid = parts_->fleet.keeper_pid();

@@ -15,8 +15,8 @@
 
 namespace pp::hub {
 
-/// The hub: builds its parts in the order in which they need each other, takes up what lives, and ends in order. The caller
-/// holds the hub's lock.
+/// The hub: builds its parts in the order in which they need each other, takes up what lives, and ends in
+/// order. The caller holds the hub's lock.
 class Hub {
   public:
     struct Setup {
@@ -27,7 +27,7 @@ class Hub {
         std::int64_t nofile_soft = 0;     ///< limits of descriptors that were found, for children
         std::int64_t nofile_hard = 0;
         std::uint32_t file_mode_mask = 022;  ///< the same of the umask
-        std::function<void()> on_ready;   ///< it listens, and run/hub.epoch says so
+        std::function<void()> on_ready;      ///< it listens, and run/hub.epoch says so
     };
     /// `signals` ends the hub when it becomes readable.
     Hub(EventLoop& loop, os::SignalFd& signals, Setup setup);

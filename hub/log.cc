@@ -23,7 +23,8 @@ void Log::say(const std::string& text) const {
     struct stat status {};
     if (::stat(path_.c_str(), &status) == 0 && status.st_size > kMaxLog)
         ::rename(path_.c_str(), (path_ + ".1").c_str());
-    const os::UniqueFd fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    const os::UniqueFd fd{
+        ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) return;
     std::string line = text;
     std::replace(line.begin(), line.end(), '\n', ' ');

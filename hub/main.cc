@@ -32,9 +32,11 @@ constexpr const char* kHelp =
     "usage: pp-hub [--port N]\n"
     "\n"
     "The hub of pp: knows all processes, and answers pp (run/control.sock) and agents (MCP over HTTP).\n"
-    "pp starts it by itself; run by hand it stays in the foreground. SIGTERM and SIGINT end it; processes live on.\n"
+    "pp starts it by itself; run by hand it stays in the foreground. SIGTERM and SIGINT end it; processes "
+    "live on.\n"
     "\n"
-    "  --port N    TCP port on 127.0.0.1; 0 takes a free one. Default: PP_PORT, else [hub] port of config.toml, else 8947\n"
+    "  --port N    TCP port on 127.0.0.1; 0 takes a free one. Default: PP_PORT, else [hub] port of "
+    "config.toml, else 8947\n"
     "  --version   print the version\n"
     "  --help      print this\n";
 
@@ -51,15 +53,18 @@ Options parse_options(const std::vector<std::string>& arguments) {
             if (++i == arguments.size()) throw std::invalid_argument("--port needs a number");
             argument = "--port=" + arguments[i];
         }
-        if (!argument.starts_with("--port=")) throw std::invalid_argument("unknown argument '" + argument + "'");
+        if (!argument.starts_with("--port="))
+            throw std::invalid_argument("unknown argument '" + argument + "'");
         options.port = pp::hub::find_port(argument.substr(7));
         if (!options.port)
-            throw std::invalid_argument("the port must be a number from 0 to 65535, not '" + argument.substr(7) + "'");
+            throw std::invalid_argument("the port must be a number from 0 to 65535, not '" +
+                                        argument.substr(7) + "'");
     }
     return options;
 }
 
-/// Who wants to be the hub holds the byte for starting first, so who gets that and not the other knows that a hub is ready.
+/// Who wants to be the hub holds the byte for starting first, so who gets that and not the other knows that a
+/// hub is ready.
 struct HubLocks {
     std::optional<OfdLock> starting;
     std::optional<OfdLock> alive;
@@ -86,7 +91,9 @@ rlimit raise_descriptor_limit() {
     return found;
 }
 
-std::int64_t limit_value(rlim_t limit) { return limit == RLIM_INFINITY ? -1 : static_cast<std::int64_t>(limit); }
+std::int64_t limit_value(rlim_t limit) {
+    return limit == RLIM_INFINITY ? -1 : static_cast<std::int64_t>(limit);
+}
 
 std::uint32_t current_file_mode_mask() {
     const mode_t mask = ::umask(022);
@@ -98,11 +105,12 @@ int serve(const Options& options) {
     const auto environment = pp::rundir::current_environment(environ);
     const auto home = pp::rundir::Home::from_environment(environment, ::geteuid());
     home.prepare();
-    pp::os::SignalFd signals{SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+    pp::os::SignalFd signals{SIGTERM, SIGINT, SIGHUP};
+    std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is an error of its write
     auto locks = take_locks(home);
     if (!locks.starting)
-        throw std::runtime_error("another hub has been starting for " + std::to_string(kStartPatience.count()) +
-                                 " s and hangs" + known_pid(home));
+        throw std::runtime_error("another hub has been starting for " +
+                                 std::to_string(kStartPatience.count()) + " s and hangs" + known_pid(home));
     if (!locks.alive) {
         const auto epoch = pp::rundir::find_hub_epoch(home);
         std::fprintf(stderr, "pp-hub: a hub runs already (pid %d)\n", epoch ? epoch->pid : 0);
@@ -116,9 +124,10 @@ int serve(const Options& options) {
         if (options.port) settings.port = *options.port;
         const auto limit = raise_descriptor_limit();
         pp::hub::EventLoop loop;
-        pp::hub::Hub hub{loop, signals,
-                         {home, log, settings, environment, limit_value(limit.rlim_cur), limit_value(limit.rlim_max),
-                          current_file_mode_mask(), [&] {
+        pp::hub::Hub hub{loop,
+                         signals,
+                         {home, log, settings, environment, limit_value(limit.rlim_cur),
+                          limit_value(limit.rlim_max), current_file_mode_mask(), [&] {
                               locks.starting->release();
                               pp::os::report_ready("ready\n");
                           }}};

@@ -17,7 +17,8 @@ namespace {
 
 constexpr const char* kListening = "0A";
 
-/// Inode of a listening socket: the line's fields are number, local address, remote address, state, … inode (proc(5)).
+/// Inode of a listening socket: the line's fields are number, local address, remote address, state, … inode
+/// (proc(5)).
 std::optional<std::string> find_inode(const std::string& table, int port) {
     const auto content = os::find_file_content(table);
     std::istringstream lines{content.value_or("")};

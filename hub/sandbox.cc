@@ -16,7 +16,8 @@ int value_in(const std::string& status, const std::string& key) {
 
 std::string sandbox_around_us() {
     const auto own = os::find_file_content("/proc/self/status").value_or("");
-    const auto first = os::find_file_content("/proc/1/status").value_or("");  // a container confines all that is in it alike
+    const auto first =
+        os::find_file_content("/proc/1/status").value_or("");  // a container confines all that is in it alike
     std::string text;
     const auto compare = [&](const char* key, const char* what) {
         if (value_in(own, key) > value_in(first, key)) text += (text.empty() ? "" : ", ") + std::string{what};

@@ -19,7 +19,8 @@ void sweep_run(const rundir::Home& home) {
         const bool has_directory = fs::exists(home.process(*process), ignored);
         const bool is_held = has_directory && os::OfdLock::is_held(home.process_lock(*process));
         const auto kind = entry.path().extension();
-        if ((kind == ".sock" && !is_held) || (kind == ".state" && !has_directory)) dead.push_back(entry.path());
+        if ((kind == ".sock" && !is_held) || (kind == ".state" && !has_directory))
+            dead.push_back(entry.path());
     }
     for (const auto& path : dead) fs::remove(path, ignored);
 }
@@ -28,7 +29,8 @@ void sweep_run(const rundir::Home& home) {
 void sweep_processes(const rundir::Home& home) {
     std::error_code ignored;
     for (const auto process : home.known_processes()) {
-        const bool was_written = fs::exists(home.launch(process), ignored) || fs::exists(home.ring(process), ignored);
+        const bool was_written =
+            fs::exists(home.launch(process), ignored) || fs::exists(home.ring(process), ignored);
         if (!was_written && !os::OfdLock::is_held(home.process_lock(process)))
             fs::remove_all(home.process(process), ignored);
     }

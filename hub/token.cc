@@ -32,7 +32,8 @@ std::string load_token(const std::string& path) {
     std::string token;
     while (token.size() < kTokenLength) {
         std::array<char, 20> digits{};
-        std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(random_number()));
+        std::snprintf(digits.data(), digits.size(), "%016llx",
+                      static_cast<unsigned long long>(random_number()));
         token += digits.data();
     }
     os::write_atomic_file(path, token + "\n", 0600);

@@ -11,8 +11,8 @@
 
 namespace pp::hub {
 
-/// A thread for what must block: SQLite, exports, starting programs. Jobs run in order; each returns what is then to be
-/// done on the loop's thread. A job owns its data, and touches nothing of the hub's.
+/// A thread for what must block: SQLite, exports, starting programs. Jobs run in order; each returns what is
+/// then to be done on the loop's thread. A job owns its data, and touches nothing of the hub's.
 class Worker {
   public:
     using Then = std::function<void()>;

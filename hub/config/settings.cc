@@ -28,7 +28,8 @@ void take(Settings& settings, const std::string& where, const std::string& key, 
         if (const auto port = find_port(value))
             settings.port = *port;
         else
-            settings.problems.push_back(where + ": port is " + value + "; it must be a number from 0 to 65535");
+            settings.problems.push_back(where + ": port is " + value +
+                                        "; it must be a number from 0 to 65535");
     } else if (key == "auth") {
         if (value != "\"token\"" && value != "\"user\"")
             settings.problems.push_back(where + ": auth is " + value + "; it must be \"user\" or \"token\"");
@@ -48,7 +49,8 @@ void read_config(Settings& settings, const std::string& path) {
         if (text.starts_with('[')) section = text;
         const auto equals = text.find('=');
         if (section != "[hub]" || equals == std::string::npos) continue;
-        take(settings, path + ":" + std::to_string(number), trimmed(text.substr(0, equals)), trimmed(text.substr(equals + 1)));
+        take(settings, path + ":" + std::to_string(number), trimmed(text.substr(0, equals)),
+             trimmed(text.substr(equals + 1)));
     }
 }
 
@@ -64,11 +66,13 @@ std::optional<int> find_port(const std::string& text) {
 Settings load_settings(const rundir::Home& home, const rundir::Environment& environment) {
     Settings settings;
     read_config(settings, home.user_config());
-    if (const auto given = environment.find("PP_PORT"); given != environment.end() && !given->second.empty()) {
+    if (const auto given = environment.find("PP_PORT");
+        given != environment.end() && !given->second.empty()) {
         if (const auto port = find_port(given->second))
             settings.port = *port;
         else
-            settings.problems.push_back("PP_PORT is '" + given->second + "'; it must be a number from 0 to 65535");
+            settings.problems.push_back("PP_PORT is '" + given->second +
+                                        "'; it must be a number from 0 to 65535");
     }
     return settings;
 }

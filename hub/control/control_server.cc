@@ -18,7 +18,9 @@ using nlohmann::json;
 constexpr int kFramesPerTurn = 64;
 constexpr std::size_t kMaxLimits = 64;
 
-std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dumped(const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 /// "[[resource, soft, hard], …]" → resource, soft, hard, …
 std::vector<std::int64_t> limits_in(const std::string& text) {
@@ -27,7 +29,8 @@ std::vector<std::int64_t> limits_in(const std::string& text) {
     if (!parsed.is_array() || parsed.size() > kMaxLimits) return limits;
     for (const auto& limit : parsed) {
         if (!limit.is_array() || limit.size() != 3) continue;
-        for (const auto& number : limit) limits.push_back(number.is_number_integer() ? number.get<std::int64_t>() : -1);
+        for (const auto& number : limit)
+            limits.push_back(number.is_number_integer() ? number.get<std::int64_t>() : -1);
     }
     return limits;
 }
@@ -63,8 +66,8 @@ struct ControlServer::Open {
     std::unique_ptr<EventLoop::Watch> death;
 };
 
-ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq, const std::string& socket_path,
-                             Context& context)
+ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq,
+                             const std::string& socket_path, Context& context)
     : loop_{loop},
       log_{log},
       context_{context},
@@ -91,30 +94,35 @@ bool ControlServer::drain() {
 void ControlServer::on_frame(const wire::Frame& frame) {
     const auto request = wire::decode<wire::Request>(frame.bytes);
     if (request.protocol < wire::kOldestControlProtocol || request.protocol > wire::kControlProtocol) {
-        const std::string text = "the hub is pp " PP_VERSION ", and pp is " + request.version +
-                                 ": they do not understand each other; run: pp hub restart (processes live on)";
+        const std::string text =
+            "the hub is pp " PP_VERSION ", and pp is " + request.version +
+            ": they do not understand each other; run: pp hub restart (processes live on)";
         return reply(frame.peer, request.token, refused(Refusal(Refusal::Kind::failed, text)));
     }
     serve(frame.peer, request);
 }
 
 void ControlServer::serve(const std::string& peer, const wire::Request& request) {
-    const json arguments = request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    const json arguments =
+        request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
     const Tool* tool = find_tool(request.operation);
     if (tool == nullptr)
-        return reply(peer, request.token, refused(Refusal(Refusal::Kind::usage, unknown_operation(request.operation))));
+        return reply(peer, request.token,
+                     refused(Refusal(Refusal::Kind::usage, unknown_operation(request.operation))));
     if (!arguments.is_object())
-        return reply(peer, request.token, refused(Refusal(Refusal::Kind::usage, "the arguments are not a JSON object")));
+        return reply(peer, request.token,
+                     refused(Refusal(Refusal::Kind::usage, "the arguments are not a JSON object")));
     const auto id = next_id_++;
     open_[id] = std::make_unique<Open>();
-    auto call = call_tool(*tool, context_, arguments, caller_of(request),
-                          [this, alive = std::weak_ptr<char>{alive_}, id, peer, token = request.token](ToolResult result) {
-                              if (alive.expired() || !open_.contains(id)) return;
-                              reply(peer, token, result);
-                              loop_.defer([this, alive, id] {  // it may be the one that is calling
-                                  if (!alive.expired()) open_.erase(id);
-                              });
-                          });
+    auto call = call_tool(
+        *tool, context_, arguments, caller_of(request),
+        [this, alive = std::weak_ptr<char>{alive_}, id, peer, token = request.token](ToolResult result) {
+            if (alive.expired() || !open_.contains(id)) return;
+            reply(peer, token, result);
+            loop_.defer([this, alive, id] {  // it may be the one that is calling
+                if (!alive.expired()) open_.erase(id);
+            });
+        });
     if (call == nullptr) return;
     open_.at(id)->call = std::move(call);
     watch_client(id, request.pid);

@@ -14,17 +14,19 @@
 
 namespace pp::hub {
 
-/// The skin for people: run/control.sock. Requests name a tool, and get its result. A client that dies cancels what it
-/// asked; one that sends nonsense is not answered.
+/// The skin for people: run/control.sock. Requests name a tool, and get its result. A client that dies
+/// cancels what it asked; one that sends nonsense is not answered.
 class ControlServer {
   public:
-    ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq, const std::string& socket_path, Context& context);
+    ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq, const std::string& socket_path,
+                  Context& context);
     ~ControlServer();
 
   private:
     struct Open;
 
-    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that swallows.
+    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that
+    /// swallows.
     bool drain();
     void on_frame(const wire::Frame& frame);
     void serve(const std::string& peer, const wire::Request& request);

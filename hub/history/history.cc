@@ -45,7 +45,8 @@ struct History::Shelf {
         for (const auto process : home.known_processes()) {
             take_in(process, 0);
             try {
-                if (const auto launch = rundir::find_launch(home.launch(process))) store->note_process(*launch);
+                if (const auto launch = rundir::find_launch(home.launch(process)))
+                    store->note_process(*launch);
             } catch (const wire::BadMessage&) {
                 // the damage is told where the process is shown
             }
@@ -92,13 +93,14 @@ History::History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCo
 History::~History() = default;
 
 void History::with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then) {
-    worker_.post([this, shelf = shelf_, action = std::move(action), then = std::move(then)]() -> Worker::Then {
-        Outcome outcome = shelf->attempt(action);
-        return [this, then, outcome = std::move(outcome)] {
-            note_outcome(outcome);
-            if (then) then(outcome);
-        };
-    });
+    worker_.post(
+        [this, shelf = shelf_, action = std::move(action), then = std::move(then)]() -> Worker::Then {
+            Outcome outcome = shelf->attempt(action);
+            return [this, then, outcome = std::move(outcome)] {
+                note_outcome(outcome);
+                if (then) then(outcome);
+            };
+        });
 }
 
 void History::note_outcome(const Outcome& outcome) {
@@ -125,7 +127,8 @@ void History::open(std::vector<rundir::ProcessNumber> processes, std::function<v
     auto shelf = shelf_;
     const auto look = [found, shelf, processes = std::move(processes)](Store& store) {
         const auto last = store.last_events();
-        for (const auto process : processes) shelf->take_in(process, last.contains(process) ? last.at(process) : 0);
+        for (const auto process : processes)
+            shelf->take_in(process, last.contains(process) ? last.at(process) : 0);
         found->last = store.last_events();
         found->opened.highest_process = store.highest_process();
     };

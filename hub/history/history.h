@@ -16,8 +16,9 @@
 
 namespace pp::hub {
 
-/// The history for the loop's thread: keeps events until the worker has committed them, in batches of a turn or more, and
-/// says so; a store that is locked or full is tried again, a damaged one is replaced and filled anew.
+/// The history for the loop's thread: keeps events until the worker has committed them, in batches of a turn
+/// or more, and says so; a store that is locked or full is tried again, a damaged one is replaced and filled
+/// anew.
 class History {
   public:
     /// `on_committed`: events of this process up to this number are safe.
@@ -29,8 +30,8 @@ class History {
     struct Opened {
         std::uint64_t highest_process = 0;
     };
-    /// Opens the store, takes in what the files of these processes have beyond it (nobody was there when it happened), and
-    /// then calls back, once; also when the store cannot be had for now.
+    /// Opens the store, takes in what the files of these processes have beyond it (nobody was there when it
+    /// happened), and then calls back, once; also when the store cannot be had for now.
     void open(std::vector<rundir::ProcessNumber> processes, std::function<void(Opened)> then);
 
     /// Number of the last event that is known of a process, stored or about to be.
@@ -44,9 +45,9 @@ class History {
     void forget(std::uint64_t process);
 
     struct Told {
-        std::vector<RunRecord> runs;          ///< newest first
-        std::vector<rundir::Event> events;    ///< newest first
-        std::string problem;                  ///< why there may be more than this
+        std::vector<RunRecord> runs;        ///< newest first
+        std::vector<rundir::Event> events;  ///< newest first
+        std::string problem;                ///< why there may be more than this
     };
     void tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then);
 

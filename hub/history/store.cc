@@ -36,12 +36,16 @@ CREATE TABLE IF NOT EXISTS hubs(epoch INTEGER, pid INTEGER, started_at INTEGER, 
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
         case SQLITE_SCHEMA:
-        case SQLITE_ERROR: throw Store::Damaged(text);  // ERROR: tables that are not ours
-        default: throw Store::Unavailable(text);
+        case SQLITE_ERROR:
+            throw Store::Damaged(text);  // ERROR: tables that are not ours
+        default:
+            throw Store::Unavailable(text);
     }
 }
 
-std::int64_t stored(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::int64_t stored(std::uint64_t value) {
+    return static_cast<std::int64_t>(value);
+}
 
 }  // namespace
 
@@ -85,7 +89,9 @@ class Statement {
         return sqlite3_changes(db_) > 0;
     }
     [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
-    [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+    [[nodiscard]] bool is_null(int column) const {
+        return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+    }
     [[nodiscard]] std::string text(int column) const {
         const unsigned char* bytes = sqlite3_column_text(statement_, column);
         return bytes == nullptr ? std::string{} : std::string{reinterpret_cast<const char*>(bytes)};
@@ -97,7 +103,8 @@ class Statement {
     void bind_one(int at, std::uint32_t value) { sqlite3_bind_int64(statement_, at, value); }
     void bind_one(int at, std::int32_t value) { sqlite3_bind_int64(statement_, at, value); }
     void bind_one(int at, const std::string& value) {
-        sqlite3_bind_text(statement_, at, value.data(), static_cast<int>(value.size()), nullptr);  // lives past the step
+        sqlite3_bind_text(statement_, at, value.data(), static_cast<int>(value.size()),
+                          nullptr);  // lives past the step
     }
     sqlite3* db_;
     sqlite3_stmt* statement_ = nullptr;
@@ -128,19 +135,25 @@ class Recorder {
   public:
     explicit Recorder(sqlite3* db)
         : insert_{db,
-                  "INSERT OR IGNORE INTO events(process, number, time, kind, run, pid, signal, cursor, exit_kind, exit_value,"
-                  " core_dumped, stop_requested, user_us, system_us, max_resident_kib, descendants, generation, text)"
+                  "INSERT OR IGNORE INTO events(process, number, time, kind, run, pid, signal, cursor, "
+                  "exit_kind, exit_value,"
+                  " core_dumped, stop_requested, user_us, system_us, max_resident_kib, descendants, "
+                  "generation, text)"
                   " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-          begin_{db,
-                 "INSERT INTO runs(process, run, pid, started_at, exit_kind, begin_cursor) VALUES(?,?,?,?,0,?)"
-                 " ON CONFLICT(process, run) DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at,"
-                 " begin_cursor = excluded.begin_cursor"},
+          begin_{
+              db,
+              "INSERT INTO runs(process, run, pid, started_at, exit_kind, begin_cursor) VALUES(?,?,?,?,0,?)"
+              " ON CONFLICT(process, run) DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at,"
+              " begin_cursor = excluded.begin_cursor"},
           end_{db,
-               "INSERT INTO runs(process, run, pid, ended_at, exit_kind, exit_value, core_dumped, stop_requested, user_us,"
+               "INSERT INTO runs(process, run, pid, ended_at, exit_kind, exit_value, core_dumped, "
+               "stop_requested, user_us,"
                " system_us, max_resident_kib, end_cursor) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
-               " ON CONFLICT(process, run) DO UPDATE SET ended_at = excluded.ended_at, exit_kind = excluded.exit_kind,"
+               " ON CONFLICT(process, run) DO UPDATE SET ended_at = excluded.ended_at, exit_kind = "
+               "excluded.exit_kind,"
                " exit_value = excluded.exit_value, core_dumped = excluded.core_dumped,"
-               " stop_requested = excluded.stop_requested, user_us = excluded.user_us, system_us = excluded.system_us,"
+               " stop_requested = excluded.stop_requested, user_us = excluded.user_us, system_us = "
+               "excluded.system_us,"
                " max_resident_kib = excluded.max_resident_kib, end_cursor = excluded.end_cursor"} {}
 
     void record(std::uint64_t process, const rundir::Event& event) {
@@ -149,14 +162,17 @@ class Recorder {
             case rundir::EventKind::started:
                 begin_.bind(process, event.run, event.pid, event.time_ns, event.cursor).run();
                 return;
-            case rundir::EventKind::start_failed: return end(process, event, ring::ExitKind::not_started);
-            case rundir::EventKind::exited: return end(process, event, event.exit_kind);
+            case rundir::EventKind::start_failed:
+                return end(process, event, ring::ExitKind::not_started);
+            case rundir::EventKind::exited:
+                return end(process, event, event.exit_kind);
             case rundir::EventKind::stop_requested:
             case rundir::EventKind::tree_gone:
             case rundir::EventKind::drained:
             case rundir::EventKind::taken_over:
             case rundir::EventKind::capture_fault:
-            case rundir::EventKind::input_closed: return;
+            case rundir::EventKind::input_closed:
+                return;
         }
     }
 
@@ -176,16 +192,16 @@ class Recorder {
     bool insert(std::uint64_t process, const rundir::Event& event) {
         const std::string text{event.text, ::strnlen(event.text, sizeof event.text)};
         return insert_
-            .bind(process, event.number, event.time_ns, static_cast<std::uint32_t>(event.kind), event.run, event.pid,
-                  event.signal, event.cursor, static_cast<std::uint32_t>(event.exit_kind), event.exit_value,
-                  event.core_dumped, event.stop_requested, event.user_us, event.system_us, event.max_resident_kib,
-                  event.descendants, event.generation, text)
+            .bind(process, event.number, event.time_ns, static_cast<std::uint32_t>(event.kind), event.run,
+                  event.pid, event.signal, event.cursor, static_cast<std::uint32_t>(event.exit_kind),
+                  event.exit_value, event.core_dumped, event.stop_requested, event.user_us, event.system_us,
+                  event.max_resident_kib, event.descendants, event.generation, text)
             .run();
     }
     void end(std::uint64_t process, const rundir::Event& event, ring::ExitKind kind) {
-        end_.bind(process, event.run, event.pid, event.time_ns, static_cast<std::uint32_t>(kind), event.exit_value,
-                  event.core_dumped, event.stop_requested, event.user_us, event.system_us, event.max_resident_kib,
-                  event.cursor)
+        end_.bind(process, event.run, event.pid, event.time_ns, static_cast<std::uint32_t>(kind),
+                  event.exit_value, event.core_dumped, event.stop_requested, event.user_us, event.system_us,
+                  event.max_resident_kib, event.cursor)
             .run();
     }
 
@@ -205,7 +221,8 @@ Store::Store(const std::string& path) : state_{std::make_unique<State>()} {
         Statement version{state_->db, "PRAGMA user_version"};
         version.step();
         if (version.integer(0) > kSchemaVersion)
-            throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version.integer(0)) + ")");
+            throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version.integer(0)) +
+                          ")");
     }
     state_->execute(kSchema);
     state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
@@ -229,10 +246,11 @@ void Store::record(const Events& events) {
 
 void Store::note_process(const rundir::Launch& launch) {
     Statement{state_->db,
-              "INSERT OR REPLACE INTO processes(process, name, label, project, command, working_directory, owner_kind,"
+              "INSERT OR REPLACE INTO processes(process, name, label, project, command, working_directory, "
+              "owner_kind,"
               " owner_client, created_at) VALUES(?,?,?,?,?,?,?,?,?)"}
-        .bind(launch.process, launch.name, launch.label, launch.project, launch.command, launch.working_directory,
-              launch.owner_kind, launch.owner_client, launch.created_at_ns)
+        .bind(launch.process, launch.name, launch.label, launch.project, launch.command,
+              launch.working_directory, launch.owner_kind, launch.owner_client, launch.created_at_ns)
         .run();
 }
 
@@ -244,14 +262,17 @@ void Store::forget(std::uint64_t process) {
     Transaction transaction{state_->db};
     Statement{state_->db, "DELETE FROM events WHERE process = ?"}.bind(process).run();
     Statement{state_->db, "DELETE FROM runs WHERE process = ?"}.bind(process).run();
-    Statement{state_->db, "INSERT OR REPLACE INTO processes(process, cleared) VALUES(?, 1)"}.bind(process).run();
+    Statement{state_->db, "INSERT OR REPLACE INTO processes(process, cleared) VALUES(?, 1)"}
+        .bind(process)
+        .run();
     transaction.commit();
 }
 
 std::map<std::uint64_t, std::uint64_t> Store::last_events() const {
     std::map<std::uint64_t, std::uint64_t> last;
     Statement all{state_->db, "SELECT process, max(number) FROM events GROUP BY process"};
-    while (all.step()) last[static_cast<std::uint64_t>(all.integer(0))] = static_cast<std::uint64_t>(all.integer(1));
+    while (all.step())
+        last[static_cast<std::uint64_t>(all.integer(0))] = static_cast<std::uint64_t>(all.integer(1));
     return last;
 }
 
@@ -271,10 +292,11 @@ std::uint64_t Store::highest_process() const {
 
 std::vector<RunRecord> Store::runs(std::uint64_t process, int limit) const {
     std::vector<RunRecord> found;
-    Statement rows{state_->db,
-                   "SELECT run, pid, started_at, ended_at, exit_kind, exit_value, core_dumped, stop_requested, user_us,"
-                   " system_us, max_resident_kib, begin_cursor, end_cursor FROM runs WHERE process = ?"
-                   " ORDER BY run DESC LIMIT ?"};
+    Statement rows{
+        state_->db,
+        "SELECT run, pid, started_at, ended_at, exit_kind, exit_value, core_dumped, stop_requested, user_us,"
+        " system_us, max_resident_kib, begin_cursor, end_cursor FROM runs WHERE process = ?"
+        " ORDER BY run DESC LIMIT ?"};
     rows.bind(process, limit);
     const auto cursor = [&](int column) -> std::optional<std::uint64_t> {
         if (rows.is_null(column)) return std::nullopt;
@@ -303,7 +325,8 @@ std::vector<RunRecord> Store::runs(std::uint64_t process, int limit) const {
 std::vector<rundir::Event> Store::events(std::uint64_t process, int limit) const {
     std::vector<rundir::Event> found;
     Statement rows{state_->db,
-                   "SELECT number, time, kind, run, pid, signal, cursor, exit_kind, exit_value, core_dumped, descendants,"
+                   "SELECT number, time, kind, run, pid, signal, cursor, exit_kind, exit_value, core_dumped, "
+                   "descendants,"
                    " text FROM events WHERE process = ? ORDER BY number DESC LIMIT ?"};
     rows.bind(process, limit);
     while (rows.step()) {

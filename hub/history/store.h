@@ -33,11 +33,12 @@ struct RunRecord {
 /// Kind of the row that says: events from here to `cursor` are missing for ever.
 inline constexpr auto kMissingEvents = static_cast<rundir::EventKind>(0);
 
-/// state/history.db: what happened, in SQLite (WAL, NORMAL). Losing it loses history, never a process. Blocks, so it lives
-/// on a worker; the only file that includes sqlite3.h.
+/// state/history.db: what happened, in SQLite (WAL, NORMAL). Losing it loses history, never a process.
+/// Blocks, so it lives on a worker; the only file that includes sqlite3.h.
 class Store {
   public:
-    /// The file cannot be used any more: it goes aside, and a new one is filled from the processes' own files.
+    /// The file cannot be used any more: it goes aside, and a new one is filled from the processes' own
+    /// files.
     class Damaged : public std::runtime_error {
       public:
         using std::runtime_error::runtime_error;
@@ -56,8 +57,8 @@ class Store {
 
     using Events = std::map<std::uint64_t, std::vector<rundir::Event>>;  ///< by process, ascending
 
-    /// In one transaction. What is there already is passed over: nothing stands twice. A gap in the numbers gets a row that
-    /// says so.
+    /// In one transaction. What is there already is passed over: nothing stands twice. A gap in the numbers
+    /// gets a row that says so.
     void record(const Events& events);
     void note_process(const rundir::Launch& launch);
     void note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns, const std::string& version);
@@ -65,10 +66,11 @@ class Store {
     void forget(std::uint64_t process);
 
     [[nodiscard]] std::map<std::uint64_t, std::uint64_t> last_events() const;  ///< highest number by process
-    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;  ///< 0: none is known
+    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;       ///< 0: none is known
     [[nodiscard]] std::uint64_t highest_process() const;
-    [[nodiscard]] std::vector<RunRecord> runs(std::uint64_t process, int limit) const;            ///< newest first
-    [[nodiscard]] std::vector<rundir::Event> events(std::uint64_t process, int limit) const;      ///< newest first
+    [[nodiscard]] std::vector<RunRecord> runs(std::uint64_t process, int limit) const;  ///< newest first
+    [[nodiscard]] std::vector<rundir::Event> events(std::uint64_t process,
+                                                    int limit) const;  ///< newest first
 
   private:
     struct State;

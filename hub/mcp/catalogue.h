@@ -39,7 +39,7 @@ class PendingCall {
   public:
     using OnEnd = std::function<void(nlohmann::json response)>;
 
-    PendingCall(nlohmann::json id, OnEnd on_end) : id_{std::move(id)}, on_end_{std::move(on_end)} {}
+    PendingCall(nlohmann::json id, OnEnd on_end) : id_(std::move(id)), on_end_{std::move(on_end)} {}
     PendingCall(const PendingCall&) = delete;
     PendingCall& operator=(const PendingCall&) = delete;
     ~PendingCall();

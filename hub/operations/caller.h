@@ -11,10 +11,10 @@ namespace pp::hub {
 
 /// Who asks, and from where.
 struct Caller {
-    std::string owner_kind = "agent";  ///< human | agent
-    std::string client;                ///< "pp", or what an agent says of itself
-    std::string project;               ///< absolute path; empty: none
-    std::string directory;             ///< working directory; empty: none
+    std::string owner_kind = "agent";                ///< human | agent
+    std::string client;                              ///< "pp", or what an agent says of itself
+    std::string project;                             ///< absolute path; empty: none
+    std::string directory;                           ///< working directory; empty: none
     std::optional<rundir::Environment> environment;  ///< the caller's own, where it brings one
     std::uint32_t file_mode_mask = 022;
     std::vector<std::int64_t> limits;  ///< as in Launch

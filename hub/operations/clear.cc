@@ -13,12 +13,14 @@ std::string why_kept(const Context& context, const rundir::ProcessFiles& files) 
     if (context.registry.is_beginning(files.number)) return "it is being started";
     if (has_live_main(files)) return "it is live; stop it first";
     if (files.lifecycle().descendants > 0)
-        return "processes that it started live on (" + std::to_string(files.lifecycle().descendants) + "); stop it first";
+        return "processes that it started live on (" + std::to_string(files.lifecycle().descendants) +
+               "); stop it first";
     if (files.held) return "its output is still being read: something holds its pipes open";
     return {};
 }
 
-std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& arguments, const Caller& caller) {
+std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& arguments,
+                                 const Caller& caller) {
     if (!arguments.target.process.empty()) return {resolve(context, arguments.target, caller)};
     const std::string& project = arguments.target.project.empty() ? caller.project : arguments.target.project;
     std::vector<std::uint64_t> found;
@@ -30,7 +32,8 @@ std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& a
 
 }  // namespace
 
-Call clear(Context& context, const ClearArguments& arguments, const Caller& caller, OnResult<ClearResult> then) {
+Call clear(Context& context, const ClearArguments& arguments, const Caller& caller,
+           OnResult<ClearResult> then) {
     const auto call = std::make_shared<OnResult<ClearResult>>(std::move(then));
     try {
         ClearResult result;

@@ -23,6 +23,7 @@ struct ClearResult {
 };
 
 /// Forgets finished processes, their logs and history; never a live one.
-Call clear(Context& context, const ClearArguments& arguments, const Caller& caller, OnResult<ClearResult> then);
+Call clear(Context& context, const ClearArguments& arguments, const Caller& caller,
+           OnResult<ClearResult> then);
 
 }  // namespace pp::hub

@@ -13,7 +13,8 @@ std::string list_of(const Registry& registry, const std::vector<std::uint64_t>& 
     std::string text;
     std::size_t listed = 0;
     for (const auto number : numbers) {
-        if (listed++ == kMaxListed) return text + ", and " + std::to_string(numbers.size() - kMaxListed) + " more";
+        if (listed++ == kMaxListed)
+            return text + ", and " + std::to_string(numbers.size() - kMaxListed) + " more";
         text += (text.empty() ? "" : ", ") + describe(registry.files(number));
     }
     return text;
@@ -22,8 +23,9 @@ std::string list_of(const Registry& registry, const std::vector<std::uint64_t>& 
 [[noreturn]] void refuse_unknown(const std::string& asked, const NoneSuch& none) {
     const bool is_pid = !asked.empty() && asked.find_first_not_of("0123456789") == std::string::npos;
     if (is_pid)
-        throw Refusal(Refusal::Kind::not_found, "pid " + asked + " is not the main process of anything that pp runs; "
-                                                "list shows what there is");
+        throw Refusal(Refusal::Kind::not_found, "pid " + asked +
+                                                    " is not the main process of anything that pp runs; "
+                                                    "list shows what there is");
     std::string text = "there is no process '" + asked + "'";
     if (none.nearest) text += "; did you mean '" + *none.nearest + "'?";
     throw Refusal(Refusal::Kind::not_found, text + (none.nearest ? "" : "; list shows what there is"));
@@ -34,7 +36,8 @@ std::string list_of(const Registry& registry, const std::vector<std::uint64_t>& 
 std::string describe(const rundir::ProcessFiles& files) {
     const std::string id = rundir::process_id(files.number);
     if (!files.launch) return id;
-    return id + " (" + files.launch->name + ": " + files.launch->command + " in " + files.launch->working_directory + ")";
+    return id + " (" + files.launch->name + ": " + files.launch->command + " in " +
+           files.launch->working_directory + ")";
 }
 
 std::uint64_t resolve(const Context& context, const Target& target, const Caller& caller) {
@@ -45,7 +48,8 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
     if (const auto* number = std::get_if<std::uint64_t>(&found)) return *number;
     if (const auto* ambiguous = std::get_if<Ambiguous>(&found))
         throw Refusal(Refusal::Kind::ambiguous, "'" + target.process + "' may be one of several: " +
-                                                    list_of(context.registry, ambiguous->hits) + "; name it by its id");
+                                                    list_of(context.registry, ambiguous->hits) +
+                                                    "; name it by its id");
     refuse_unknown(target.process, std::get<NoneSuch>(found));
 }
 
@@ -59,8 +63,9 @@ void refuse_own_tree(const Context& context, std::uint64_t process, const Caller
          stat = os::find_proc_stat(stat->parent))
         is_own = stat->pid == main_pid;
     if (is_own)
-        throw Refusal(Refusal::Kind::failed, describe(files) + " is what you run in: it would end you too; ask from "
-                                             "elsewhere, or insist with force");
+        throw Refusal(Refusal::Kind::failed, describe(files) +
+                                                 " is what you run in: it would end you too; ask from "
+                                                 "elsewhere, or insist with force");
 }
 
 }  // namespace pp::hub

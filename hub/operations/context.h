@@ -29,7 +29,7 @@ struct Context {
     Environments& environments;
     Ids& ids;
     std::function<HubStatus()> hub_status;
-    std::function<void()> end_hub;  ///< once what is being answered has been answered
+    std::function<void()> end_hub;             ///< once what is being answered has been answered
     std::vector<std::int64_t> default_limits;  ///< as in Launch; for callers that bring none
 };
 
@@ -45,7 +45,8 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
 /// "p3 (web, npm run dev in /x)", for messages.
 std::string describe(const rundir::ProcessFiles& files);
 
-/// Throws Refusal if the caller itself runs in the process's tree: it would end itself before it hears the answer.
+/// Throws Refusal if the caller itself runs in the process's tree: it would end itself before it hears the
+/// answer.
 void refuse_own_tree(const Context& context, std::uint64_t process, const Caller& caller);
 
 }  // namespace pp::hub

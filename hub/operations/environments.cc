@@ -21,9 +21,11 @@ namespace {
 constexpr std::chrono::milliseconds kLoginShellLimit{3000};
 
 std::string login_shell(const rundir::Environment& own) {
-    if (const auto shell = own.find("SHELL"); shell != own.end() && !shell->second.empty()) return shell->second;
+    if (const auto shell = own.find("SHELL"); shell != own.end() && !shell->second.empty())
+        return shell->second;
     const passwd* entry = ::getpwuid(::geteuid());
-    return entry != nullptr && entry->pw_shell != nullptr && *entry->pw_shell != '\0' ? entry->pw_shell : "/bin/sh";
+    return entry != nullptr && entry->pw_shell != nullptr && *entry->pw_shell != '\0' ? entry->pw_shell
+                                                                                      : "/bin/sh";
 }
 
 }  // namespace
@@ -57,13 +59,16 @@ void Environments::choose(const std::string& project, std::function<void(const C
     waiting_.push_back(std::move(then));
     if (waiting_.size() > 1) return;
     worker_.post([this, shell = login_shell(own_), own = own_]() -> Worker::Then {
-        return [this, captured = find_login_environment(shell, own, kLoginShellLimit)] { on_captured(captured); };
+        return [this, captured = find_login_environment(shell, own, kLoginShellLimit)] {
+            on_captured(captured);
+        };
     });
 }
 
 void Environments::on_captured(std::optional<rundir::Environment> captured) {
     if (!captured) log_.say("the login shell's environment could not be had; the hub's own is used");
-    login_ = captured ? ChosenEnvironment{std::move(*captured), "login shell"} : ChosenEnvironment{own_, "hub"};
+    login_ =
+        captured ? ChosenEnvironment{std::move(*captured), "login shell"} : ChosenEnvironment{own_, "hub"};
     for (const auto& then : std::exchange(waiting_, {})) then(*login_);
 }
 

@@ -18,8 +18,8 @@ struct ChosenEnvironment {
     std::string source;  ///< caller · project · login shell · hub
 };
 
-/// Knows environments: a person's start brings the caller's, which is kept for the project; a start without one gets the
-/// last of its project, else the login shell's, captured once, else the hub's own.
+/// Knows environments: a person's start brings the caller's, which is kept for the project; a start without
+/// one gets the last of its project, else the login shell's, captured once, else the hub's own.
 class Environments {
   public:
     Environments(Worker& worker, const rundir::Home& home, const Log& log, rundir::Environment own);

@@ -10,7 +10,7 @@ namespace pp::hub {
 
 struct InputArguments {
     Target target;
-    std::string text;
+    std::string data;    ///< any bytes
     bool enter = false;  ///< a newline behind it
     bool eof = false;    ///< close stdin after it
 };
@@ -23,6 +23,7 @@ struct InputResult {
 };
 
 /// Writes to a process's stdin, which must have been started as a pipe.
-Call send_input(Context& context, const InputArguments& arguments, const Caller& caller, OnResult<InputResult> then);
+Call send_input(Context& context, const InputArguments& arguments, const Caller& caller,
+                OnResult<InputResult> then);
 
 }  // namespace pp::hub

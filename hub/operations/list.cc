@@ -12,9 +12,11 @@ std::vector<std::string> listable_states() {
     return {"live", "starting", "building", "running", "stopping", "backoff", "finished"};
 }
 
-std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments, const Caller& caller) {
+std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments,
+                                       const Caller& caller) {
     const auto states = listable_states();
-    if (!arguments.state.empty() && std::find(states.begin(), states.end(), arguments.state) == states.end()) {
+    if (!arguments.state.empty() &&
+        std::find(states.begin(), states.end(), arguments.state) == states.end()) {
         const auto meant = nearest(arguments.state, states);
         throw Refusal(Refusal::Kind::usage, "there is no state '" + arguments.state + "'; " +
                                                 (meant ? "did you mean '" + *meant + "'?"
@@ -27,11 +29,13 @@ std::vector<rundir::ProcessFiles> list(const Context& context, const ListArgumen
         const rundir::Launch launch = files.launch.value_or(rundir::Launch{});
         if (!project.empty() && project != "all" && launch.project != project) continue;
         if (!arguments.name.empty() && launch.name != arguments.name) continue;
-        if (!arguments.owner.empty() && launch.owner_kind != arguments.owner && launch.owner_client != arguments.owner)
+        if (!arguments.owner.empty() && launch.owner_kind != arguments.owner &&
+            launch.owner_client != arguments.owner)
             continue;
-        const bool fits = arguments.state.empty() ||
-                          (arguments.state == "live" ? has_live_main(files)
-                                                     : rundir::state_name(files.lifecycle().state) == arguments.state);
+        const bool fits =
+            arguments.state.empty() ||
+            (arguments.state == "live" ? has_live_main(files)
+                                       : rundir::state_name(files.lifecycle().state) == arguments.state);
         if (fits) found.push_back(files);
     }
     return found;

@@ -13,11 +13,12 @@ struct ListArguments {
     std::string project;  ///< absolute path, or "all"; empty: the caller's, if there is one
     std::string state;    ///< a state's name, or "live"; empty: any
     std::string name;
-    std::string owner;    ///< kind or client
+    std::string owner;  ///< kind or client
 };
 
 /// Processes that fit, in the order in which they were made. Throws Refusal.
-std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments, const Caller& caller);
+std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments,
+                                       const Caller& caller);
 
 /// States that can be asked for.
 std::vector<std::string> listable_states();

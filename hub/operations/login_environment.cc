@@ -42,7 +42,8 @@ pid_t spawn_shell(const std::string& shell, const rundir::Environment& base, int
     sigemptyset(&none);
     ::posix_spawnattr_setsigdefault(&attributes, &all);
     ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    ::posix_spawnattr_setflags(&attributes,
+                               POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     pid_t pid = 0;
     const int error = ::posix_spawn(&pid, shell.c_str(), &actions, &attributes, argv.get(), envp.get());
     ::posix_spawnattr_destroy(&attributes);
@@ -68,7 +69,8 @@ std::string read_until_end(int fd, Clock::time_point limit) {
 
 }  // namespace
 
-std::optional<rundir::Environment> find_login_environment(const std::string& shell, const rundir::Environment& base,
+std::optional<rundir::Environment> find_login_environment(const std::string& shell,
+                                                          const rundir::Environment& base,
                                                           std::chrono::milliseconds limit) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;

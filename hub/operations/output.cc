@@ -9,10 +9,12 @@
 namespace pp::hub {
 namespace {
 
-void export_logs(const rundir::Home& home, std::uint64_t process, const ring::TextExport& wanted, LogPaths& paths) {
+void export_logs(const rundir::Home& home, std::uint64_t process, const ring::TextExport& wanted,
+                 LogPaths& paths) {
     auto reader = ring::Reader::find(rundir::ring_paths(home, process));
     if (!reader)
-        throw Refusal(Refusal::Kind::failed, rundir::process_id(process) + " has no log yet: it was never started");
+        throw Refusal(Refusal::Kind::failed,
+                      rundir::process_id(process) + " has no log yet: it was never started");
     const auto exported = ring::export_text(*reader, wanted);
     paths.upto_cursor = exported.cursor;
     for (const auto& path : exported.paths) {

@@ -25,8 +25,8 @@ OutputResult get_output(const Context& context, const OutputArguments& arguments
 
 struct LogPaths {
     rundir::ProcessFiles process;
-    std::string out;       ///< stdout
-    std::string err;       ///< stderr
+    std::string out;  ///< stdout
+    std::string err;  ///< stderr
     std::string combined;
     std::uint64_t upto_cursor = 0;
 };

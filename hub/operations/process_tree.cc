@@ -23,7 +23,8 @@ class Walk {
         const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
         const auto page_kib = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 1024;
         members_.push_back({pid, stat->parent, std::string(1, stat->state), os::command_line(pid),
-                            (stat->user_ticks + stat->system_ticks) * 1000 / ticks, stat->resident_pages * page_kib});
+                            (stat->user_ticks + stat->system_ticks) * 1000 / ticks,
+                            stat->resident_pages * page_kib});
         for (const int child : os::children_of(pid)) visit(child);
     }
 
@@ -34,7 +35,8 @@ class Walk {
 
 }  // namespace
 
-std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::vector<int>& foster_parents) {
+std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid,
+                                     const std::vector<int>& foster_parents) {
     Walk walk;
     if (main_pid > 0) walk.visit(main_pid);
     const std::string mark = rundir::process_id(process) + "#";

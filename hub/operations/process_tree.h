@@ -10,14 +10,15 @@ namespace pp::hub {
 struct TreeMember {
     int pid = 0;
     int parent = 0;
-    std::string state;    ///< R S D Z T …
+    std::string state;  ///< R S D Z T …
     std::string command;
     std::uint64_t cpu_ms = 0;
     std::uint64_t memory_kib = 0;
 };
 
-/// Main first, then its descendants by parent links, and those that lost their parent to a shim or keeper, told by
-/// PP_PROCESS in their environment.
-std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::vector<int>& foster_parents);
+/// Main first, then its descendants by parent links, and those that lost their parent to a shim or keeper,
+/// told by PP_PROCESS in their environment.
+std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid,
+                                     const std::vector<int>& foster_parents);
 
 }  // namespace pp::hub

@@ -22,7 +22,8 @@ class RestartCall : public std::enable_shared_from_this<RestartCall> {
             refuse_own_tree(context_, process_, caller);
             const auto& files = context_.registry.refresh(process_);
             if (!files.launch)
-                throw Refusal(Refusal::Kind::failed, "p" + std::to_string(process_) + " cannot be restarted: " + files.damage);
+                throw Refusal(Refusal::Kind::failed,
+                              "p" + std::to_string(process_) + " cannot be restarted: " + files.damage);
             const auto life = files.lifecycle();
             if (has_live_main(files)) result_.previous_pid = life.main_pid;
             Fleet::RunOrder order;
@@ -93,7 +94,8 @@ class RestartCall : public std::enable_shared_from_this<RestartCall> {
 
 }  // namespace
 
-Call restart(Context& context, const RestartArguments& arguments, const Caller& caller, OnResult<RestartResult> then) {
+Call restart(Context& context, const RestartArguments& arguments, const Caller& caller,
+             OnResult<RestartResult> then) {
     auto call = std::make_shared<RestartCall>(context, std::move(then));
     call->begin(arguments, caller);
     return call;

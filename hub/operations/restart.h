@@ -20,11 +20,12 @@ struct RestartResult {
     int previous_pid = 0;  ///< 0: it had ended
     std::string output;    ///< of the new run so far
     std::uint64_t cursor = 0;
-    bool ended = false;    ///< the new run has ended already
+    bool ended = false;  ///< the new run has ended already
 };
 
-/// A new run with the same command, directory and environment: of a live process once that is stopped, of a finished one at
-/// once. Answers when the new run has settled.
-Call restart(Context& context, const RestartArguments& arguments, const Caller& caller, OnResult<RestartResult> then);
+/// A new run with the same command, directory and environment: of a live process once that is stopped, of a
+/// finished one at once. Answers when the new run has settled.
+Call restart(Context& context, const RestartArguments& arguments, const Caller& caller,
+             OnResult<RestartResult> then);
 
 }  // namespace pp::hub

@@ -19,7 +19,10 @@ RunWait::RunWait(Context& context, std::uint64_t process, std::uint32_t run, Wai
       what_{what},
       limit_{limit},
       then_{std::move(then)},
-      limit_timer_{context.loop, [this] { end({has_ended(), !has_ended()}); }},
+      limit_timer_{context.loop,
+                   [this] {
+                       end({has_ended(), !has_ended()});
+                   }},
       quiet_timer_{context.loop, [this] { on_quiet(); }} {}
 
 void RunWait::begin() {

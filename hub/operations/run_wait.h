@@ -11,8 +11,8 @@ namespace pp::hub {
 
 enum class WaitFor { none, settled, exit };
 
-/// Waits for a run to settle (150 ms of quiet after its first output) or to end: by what its shim tells, never by looking
-/// again and again. Dropping it ends the wait.
+/// Waits for a run to settle (150 ms of quiet after its first output) or to end: by what its shim tells,
+/// never by looking again and again. Dropping it ends the wait.
 class RunWait : public std::enable_shared_from_this<RunWait> {
   public:
     struct Outcome {
@@ -22,8 +22,8 @@ class RunWait : public std::enable_shared_from_this<RunWait> {
     using Then = std::function<void(Outcome)>;
 
     /// Call begin() after that.
-    RunWait(Context& context, std::uint64_t process, std::uint32_t run, WaitFor what, std::chrono::milliseconds limit,
-            Then then);
+    RunWait(Context& context, std::uint64_t process, std::uint32_t run, WaitFor what,
+            std::chrono::milliseconds limit, Then then);
     void begin();
 
   private:

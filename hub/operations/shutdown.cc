@@ -32,10 +32,12 @@ Call shutdown(Context& context, ShutdownProcesses processes, OnResult<ShutdownRe
     const auto live = live_processes(context);
     if (!live.empty() && processes == ShutdownProcesses::unsaid) {
         std::string names;
-        for (const auto process : live) names += (names.empty() ? "" : ", ") + describe(context.registry.files(process));
-        call->then(Refusal(Refusal::Kind::usage, "there are live processes: " + names +
-                                                     "; say processes: \"stop\" to stop them, or \"leave\" to end only "
-                                                     "the hub"));
+        for (const auto process : live)
+            names += (names.empty() ? "" : ", ") + describe(context.registry.files(process));
+        call->then(Refusal(Refusal::Kind::usage,
+                           "there are live processes: " + names +
+                               "; say processes: \"stop\" to stop them, or \"leave\" to end only "
+                               "the hub"));
         return call;
     }
     if (live.empty() || processes == ShutdownProcesses::leave) {

@@ -16,8 +16,8 @@ struct ShutdownResult {
     std::vector<std::uint64_t> left;
 };
 
-/// Ends the hub: leaving all processes alive, or when all have been stopped. With live ones it must be said which. The
-/// keeper ends by itself when it has nothing left to keep.
+/// Ends the hub: leaving all processes alive, or when all have been stopped. With live ones it must be said
+/// which. The keeper ends by itself when it has nothing left to keep.
 Call shutdown(Context& context, ShutdownProcesses processes, OnResult<ShutdownResult> then);
 
 }  // namespace pp::hub

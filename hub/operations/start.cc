@@ -25,15 +25,20 @@ using std::chrono::milliseconds;
 constexpr milliseconds kReplaceGrace{5000};
 constexpr std::uint64_t kRecentLines = 20;  // of one that runs already
 
-[[noreturn]] void refuse(const std::string& text) { throw Refusal(Refusal::Kind::failed, text); }
-[[noreturn]] void refuse_usage(const std::string& text) { throw Refusal(Refusal::Kind::usage, text); }
+[[noreturn]] void refuse(const std::string& text) {
+    throw Refusal(Refusal::Kind::failed, text);
+}
+[[noreturn]] void refuse_usage(const std::string& text) {
+    throw Refusal(Refusal::Kind::usage, text);
+}
 
 /// The directory as the kernel names it, so that equal ones are equal.
 std::string real_directory(const StartArguments& arguments, const Caller& caller) {
     const std::string& base = caller.directory.empty() ? caller.project : caller.directory;
     std::string path = arguments.working_directory;
     if (path.empty()) path = arguments.project.empty() ? base : arguments.project;
-    if (path.empty()) refuse_usage("working_directory is needed: give the absolute path of the directory to run in");
+    if (path.empty())
+        refuse_usage("working_directory is needed: give the absolute path of the directory to run in");
     if (path.find('\0') != std::string::npos) refuse_usage("working_directory holds a NUL byte");
     if (path[0] != '/') {
         if (base.empty()) refuse_usage("working_directory '" + path + "' is relative; give an absolute path");
@@ -52,7 +57,8 @@ std::string real_directory(const StartArguments& arguments, const Caller& caller
 
 /// A process belongs to the caller's project if its directory lies inside it, else to its own directory's.
 std::string project_for(const std::string& directory, const std::string& callers) {
-    if (!callers.empty() && (directory == callers || directory.starts_with(callers == "/" ? "/" : callers + "/")))
+    if (!callers.empty() &&
+        (directory == callers || directory.starts_with(callers == "/" ? "/" : callers + "/")))
         return callers;
     return rundir::project_of(directory);
 }
@@ -62,24 +68,30 @@ void refuse_missing_program(const PreparedCommand& command, const std::string& d
     const std::string& program = command.argv.front();
     const auto found = look_up_program(program, directory, environment.variables);
     switch (found.kind) {
-        case ProgramLookup::Kind::found: return;
-        case ProgramLookup::Kind::is_directory: refuse(found.path + " is a directory, not a program");
+        case ProgramLookup::Kind::found:
+            return;
+        case ProgramLookup::Kind::is_directory:
+            refuse(found.path + " is a directory, not a program");
         case ProgramLookup::Kind::not_executable:
             refuse(found.path + " is not executable; run: chmod +x " + shell_quoted(found.path) +
                    ", or put its interpreter before it");
-        case ProgramLookup::Kind::not_found: break;
+        case ProgramLookup::Kind::not_found:
+            break;
     }
     if (program.find('/') != std::string::npos) refuse("there is no program " + found.path);
     const auto path = environment.variables.find("PATH");
-    refuse("program '" + program + "' was not found in the PATH of its environment (from: " + environment.source + "): " +
-           (path == environment.variables.end() ? kDefaultPath : path->second));
+    refuse("program '" + program + "' was not found in the PATH of its environment (from: " +
+           environment.source + "): " + (path == environment.variables.end() ? kDefaultPath : path->second));
 }
 
 /// One start, from its arguments to its answer.
 class StartCall : public std::enable_shared_from_this<StartCall> {
   public:
     StartCall(Context& context, StartArguments arguments, Caller caller, OnResult<StartResult> then)
-        : context_{context}, arguments_{std::move(arguments)}, caller_{std::move(caller)}, then_{std::move(then)} {}
+        : context_{context},
+          arguments_{std::move(arguments)},
+          caller_{std::move(caller)},
+          then_{std::move(then)} {}
 
     void begin() {
         guarded([this] {
@@ -87,8 +99,10 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
                 if (const auto complaint = complaint_about_name(*arguments_.name)) refuse_usage(*complaint);
             }
             directory_ = real_directory(arguments_, caller_);
-            project_ = project_for(directory_, arguments_.project.empty() ? caller_.project : arguments_.project);
-            prepare_command(arguments_.command, [] { return true; });  // refuses what is none, before anything else
+            project_ =
+                project_for(directory_, arguments_.project.empty() ? caller_.project : arguments_.project);
+            prepare_command(arguments_.command,
+                            [] { return true; });  // refuses what is none, before anything else
             choose_environment();
         });
     }
@@ -129,11 +143,13 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         if (environment_.variables.contains("PWD") && !arguments_.environment.contains("PWD"))
             environment_.variables["PWD"] = directory_;
         command_ = prepare_command(arguments_.command, [this] {
-            return look_up_program("bash", directory_, environment_.variables).kind == ProgramLookup::Kind::found;
+            return look_up_program("bash", directory_, environment_.variables).kind ==
+                   ProgramLookup::Kind::found;
         });
         refuse_missing_program(command_, directory_, environment_);
-        wanted_ = {command_.argv,         directory_,           arguments_.name,      arguments_.label,
-                   arguments_.streams,    arguments_.stdin_mode, capacity(), arguments_.environment};
+        wanted_ = {
+            command_.argv,         directory_, arguments_.name,       arguments_.label, arguments_.streams,
+            arguments_.stdin_mode, capacity(), arguments_.environment};
         if (const auto live = find_live()) return meet_live(*live);
         if (const auto finished = find_finished()) return begin_run(*finished, false);
         create();
@@ -147,7 +163,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
     }
 
     [[nodiscard]] bool runs_the_same(const rundir::ProcessFiles& files) const {
-        return files.launch && files.launch->argv == command_.argv && files.launch->working_directory == directory_;
+        return files.launch && files.launch->argv == command_.argv &&
+               files.launch->working_directory == directory_;
     }
 
     /// The live process that this start means: by its name, else by command and directory.
@@ -163,13 +180,16 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         }
         if (hits.size() > 1) {
             std::string text;
-            for (const auto hit : hits) text += (text.empty() ? "" : ", ") + describe(context_.registry.files(hit));
-            throw Refusal(Refusal::Kind::ambiguous, "this command runs here several times: " + text + "; give the name");
+            for (const auto hit : hits)
+                text += (text.empty() ? "" : ", ") + describe(context_.registry.files(hit));
+            throw Refusal(Refusal::Kind::ambiguous,
+                          "this command runs here several times: " + text + "; give the name");
         }
         return hits.empty() ? std::nullopt : std::optional{hits.front()};
     }
 
-    /// The newest finished one with the same command and directory, and with that name and label if they are given.
+    /// The newest finished one with the same command and directory, and with that name and label if they are
+    /// given.
     std::optional<std::uint64_t> find_finished() {
         const auto& rows = context_.registry.table().rows();
         for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
@@ -177,7 +197,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
             if (row->second.alive || !runs_the_same(files)) continue;
             if (arguments_.name && row->second.name != *arguments_.name) continue;
             if (arguments_.label && row->second.label != *arguments_.label) continue;
-            const Row* namesake = context_.registry.table().find_live_name(row->second.project, row->second.name);
+            const Row* namesake =
+                context_.registry.table().find_live_name(row->second.project, row->second.name);
             if (namesake == nullptr) return row->first;
         }
         return std::nullopt;
@@ -208,7 +229,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
             if (!self) return;
             self->context_.loop.defer([weak, process] {
                 const auto call = weak.lock();
-                if (!call || (call->context_.registry.knows(process) && call->context_.registry.is_beginning(process)))
+                if (!call ||
+                    (call->context_.registry.knows(process) && call->context_.registry.is_beginning(process)))
                     return;
                 call->other_start_ = {};
                 call->guarded([&] { call->decide(std::move(call->environment_)); });
@@ -309,7 +331,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
                                           result_.already_running && arguments_.wait == WaitFor::settled
                                               ? WaitFor::none  // it settled long ago
                                               : arguments_.wait,
-                                          arguments_.timeout, [weak = weak_from_this(), process](RunWait::Outcome outcome) {
+                                          arguments_.timeout,
+                                          [weak = weak_from_this(), process](RunWait::Outcome outcome) {
                                               if (const auto self = weak.lock())
                                                   self->guarded([&] { self->finish(process, outcome); });
                                           });

@@ -39,8 +39,8 @@ struct StartResult {
     bool timed_out = false;
 };
 
-/// Start is ensure: alive and equal → that one; alive and different → refused, or replaced; finished → a new run of the same
-/// process; unknown → a new process.
+/// Start is ensure: alive and equal → that one; alive and different → refused, or replaced; finished → a new
+/// run of the same process; unknown → a new process.
 Call start(Context& context, StartArguments arguments, const Caller& caller, OnResult<StartResult> then);
 
 }  // namespace pp::hub

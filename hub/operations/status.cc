@@ -67,19 +67,22 @@ Call get_status(Context& context, const Target& target, const Caller& caller, On
             const auto answer = weak.lock();
             if (!answer) return;
             if (!context.registry.knows(process))
-                return (*answer)(Refusal(Refusal::Kind::not_found, rundir::process_id(process) + " was cleared meanwhile"));
+                return (*answer)(Refusal(Refusal::Kind::not_found,
+                                         rundir::process_id(process) + " was cleared meanwhile"));
             StatusResult result;
             result.process = context.registry.refresh(process);
             const auto life = result.process.lifecycle();
             result.why = rundir::explanation(result.process);
-            if (const auto trouble = context.fleet.trouble(process); !trouble.empty()) result.why += "; " + trouble;
+            if (const auto trouble = context.fleet.trouble(process); !trouble.empty())
+                result.why += "; " + trouble;
             result.runs = std::move(told.runs);
             merge_newest(result.runs, life);
             result.events = std::move(told.events);
             const int main_pid = has_live_main(result.process) ? life.main_pid : 0;
             if (main_pid > 0 || life.descendants > 0)
-                result.tree = process_tree(process, main_pid,
-                                           {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()});
+                result.tree = process_tree(
+                    process, main_pid,
+                    {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()});
             result.log = log_status(context.home, result.process);
             (*answer)(result);
         });

@@ -17,7 +17,7 @@ struct LogStatus {
     std::uint64_t end = 0;
     std::uint64_t capacity = 0;
     std::uint64_t dropped_bytes = 0;
-    int capture_error = 0;       ///< errno
+    int capture_error = 0;  ///< errno
     bool read_fallback = false;
     bool unverified = false;
     std::string damage;
@@ -25,9 +25,9 @@ struct LogStatus {
 
 struct StatusResult {
     rundir::ProcessFiles process;
-    std::string why;  ///< it is (not) running
-    std::vector<RunRecord> runs;         ///< newest first
-    std::vector<rundir::Event> events;   ///< newest first
+    std::string why;                    ///< it is (not) running
+    std::vector<RunRecord> runs;        ///< newest first
+    std::vector<rundir::Event> events;  ///< newest first
     std::vector<TreeMember> tree;
     LogStatus log;
 };

@@ -42,15 +42,17 @@ void stop_process(Context& context, std::uint64_t process, int signal, std::chro
     stop.run = files.lifecycle().run;
     stop.signal = signal;
     stop.grace_ms = static_cast<std::uint32_t>(grace.count());
-    context.fleet.stop(process, stop, [&context, process, then = std::move(then)](const Roster::Answer& answer) {
-        if (!context.registry.knows(process))
-            return then(Refusal(Refusal::Kind::not_found, rundir::process_id(process) + " was cleared meanwhile"));
-        const auto& after = context.registry.refresh(process);
-        if (answer.kind == Roster::Answer::Kind::done || is_gone(after))
-            return then(StopResult{after, survivors_in(answer.detail)});
-        const std::string why = answer.text.empty() ? "its shim died meanwhile" : answer.text;
-        then(Refusal(Refusal::Kind::failed, describe(after) + " could not be stopped: " + why));
-    });
+    context.fleet.stop(
+        process, stop, [&context, process, then = std::move(then)](const Roster::Answer& answer) {
+            if (!context.registry.knows(process))
+                return then(Refusal(Refusal::Kind::not_found,
+                                    rundir::process_id(process) + " was cleared meanwhile"));
+            const auto& after = context.registry.refresh(process);
+            if (answer.kind == Roster::Answer::Kind::done || is_gone(after))
+                return then(StopResult{after, survivors_in(answer.detail)});
+            const std::string why = answer.text.empty() ? "its shim died meanwhile" : answer.text;
+            then(Refusal(Refusal::Kind::failed, describe(after) + " could not be stopped: " + why));
+        });
 }
 
 Call stop(Context& context, const StopArguments& arguments, const Caller& caller, OnResult<StopResult> then) {
@@ -60,9 +62,10 @@ Call stop(Context& context, const StopArguments& arguments, const Caller& caller
         if (!arguments.force) refuse_own_tree(context, process, caller);
         const auto grace = arguments.force ? std::chrono::milliseconds{0} : arguments.timeout;
         const std::weak_ptr<OnResult<StopResult>> weak = call;
-        stop_process(context, process, arguments.signal, grace, [weak](const std::variant<StopResult, Refusal>& result) {
-            if (const auto answer = weak.lock()) (*answer)(result);
-        });
+        stop_process(context, process, arguments.signal, grace,
+                     [weak](const std::variant<StopResult, Refusal>& result) {
+                         if (const auto answer = weak.lock()) (*answer)(result);
+                     });
     } catch (const Refusal& refusal) {
         (*call)(refusal);
     }

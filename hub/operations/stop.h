@@ -1,7 +1,7 @@
 #pragma once
 
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -28,7 +28,8 @@ struct StopResult {
     std::vector<Survivor> survivors;  ///< alive though they got SIGKILL
 };
 
-/// Ends a process and its tree, and answers when the tree is gone. One that has ended already is an answer, too.
+/// Ends a process and its tree, and answers when the tree is gone. One that has ended already is an answer,
+/// too.
 Call stop(Context& context, const StopArguments& arguments, const Caller& caller, OnResult<StopResult> then);
 
 /// The same for a process at hand.

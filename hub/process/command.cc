@@ -13,7 +13,8 @@ constexpr std::string_view kBlanks = " \t";
 
 void refuse_nul(const std::string& text) {
     if (text.find('\0') != std::string::npos)
-        throw Refusal(Refusal::Kind::usage, "the command holds a NUL byte; no program can be given one in an argument");
+        throw Refusal(Refusal::Kind::usage,
+                      "the command holds a NUL byte; no program can be given one in an argument");
 }
 
 [[noreturn]] void refuse_empty() {
@@ -37,7 +38,8 @@ std::string joined(const std::vector<std::string>& argv) {
 }
 
 /// The shell for a string; empty: none.
-std::string shell_for(const GivenCommand& given, const std::string& text, const std::function<bool()>& has_bash) {
+std::string shell_for(const GivenCommand& given, const std::string& text,
+                      const std::function<bool()>& has_bash) {
     if (given.shell) {
         if (const auto* program = std::get_if<std::string>(&*given.shell)) return *program;
         if (!std::get<bool>(*given.shell)) return {};
@@ -49,11 +51,14 @@ std::string shell_for(const GivenCommand& given, const std::string& text, const 
 
 }  // namespace
 
-bool has_shell_syntax(const std::string& text) { return text.find_first_of(kShellSyntax) != std::string::npos; }
+bool has_shell_syntax(const std::string& text) {
+    return text.find_first_of(kShellSyntax) != std::string::npos;
+}
 
 std::string shell_quoted(const std::string& argument) {
     // "=" and "%" are syntax to the rule above, but plain inside a word: --port=80
-    const bool harmless = !argument.empty() && argument.find_first_of("|&;<>()$`\"'\\*?[]{}#~!\n \t") == std::string::npos;
+    const bool harmless =
+        !argument.empty() && argument.find_first_of("|&;<>()$`\"'\\*?[]{}#~!\n \t") == std::string::npos;
     if (harmless) return argument;
     std::string quoted = "'";
     for (const char c : argument) {
@@ -74,7 +79,8 @@ PreparedCommand prepare_command(const GivenCommand& given, const std::function<b
     const auto& text = std::get<std::string>(given.what);
     refuse_nul(text);
     if (text.find_first_not_of(" \t\n") == std::string::npos) refuse_empty();
-    if (const auto shell = shell_for(given, text, has_bash); !shell.empty()) return {{shell, "-c", text}, text};
+    if (const auto shell = shell_for(given, text, has_bash); !shell.empty())
+        return {{shell, "-c", text}, text};
     return {split_at_blanks(text), text};
 }
 

@@ -24,8 +24,8 @@ struct PreparedCommand {
 /// Whether a string must go through a shell: ``|&;<>()$`"'\*?[]{}#~=!%`` or a newline.
 bool has_shell_syntax(const std::string& text);
 
-/// The rule of how commands are taken: an argv as it is; a string with shell syntax by `bash -c` (else `sh -c`); any other
-/// is split at blanks. Throws Refusal for an empty command and for NUL bytes.
+/// The rule of how commands are taken: an argv as it is; a string with shell syntax by `bash -c` (else `sh
+/// -c`); any other is split at blanks. Throws Refusal for an empty command and for NUL bytes.
 PreparedCommand prepare_command(const GivenCommand& given, const std::function<bool()>& has_bash);
 
 /// One argument, quoted where a shell would want it.

@@ -10,8 +10,8 @@
 
 namespace pp::hub {
 
-/// What a start asks for: the command and directory always, the rest only as far as the caller gave it. The ambient
-/// environment never counts.
+/// What a start asks for: the command and directory always, the rest only as far as the caller gave it. The
+/// ambient environment never counts.
 struct Wanted {
     std::vector<std::string> argv;
     std::string directory;
@@ -23,7 +23,8 @@ struct Wanted {
     std::map<std::string, std::string> environment;  ///< what was given in the call
 };
 
-/// In what a process differs from what is wanted, in words; empty: equal, so that it is the one that is asked for.
+/// In what a process differs from what is wanted, in words; empty: equal, so that it is the one that is asked
+/// for.
 std::vector<std::string> differences(const Wanted& wanted, const rundir::Launch& launch);
 
 }  // namespace pp::hub

@@ -19,7 +19,9 @@ std::uint64_t stored_number(const std::string& path) {
 
 }  // namespace
 
-void Ids::note(std::uint64_t number) { highest_ = std::max(highest_, number); }
+void Ids::note(std::uint64_t number) {
+    highest_ = std::max(highest_, number);
+}
 
 std::uint64_t Ids::next() {
     std::uint64_t number = std::max(stored_number(home_.next_id()), highest_ + 1);

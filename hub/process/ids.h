@@ -6,8 +6,9 @@
 
 namespace pp::hub {
 
-/// Gives numbers to processes, each once for ever: state/next_id, replaced by rename under the hub's lock. If that is lost,
-/// it goes on after the highest that is found under state/processes, in run/ and in the history.
+/// Gives numbers to processes, each once for ever: state/next_id, replaced by rename under the hub's lock. If
+/// that is lost, it goes on after the highest that is found under state/processes, in run/ and in the
+/// history.
 class Ids {
   public:
     explicit Ids(const rundir::Home& home) : home_{home} {}

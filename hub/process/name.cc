@@ -9,12 +9,17 @@ namespace {
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxSlug = 40;
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 && static_cast<unsigned char>(c) < 128; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 && static_cast<unsigned char>(c) < 128;
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 bool looks_like_pid_or_id(const std::string& name) {
     const std::size_t from = !name.empty() && name[0] == 'p' ? 1 : 0;
-    return name.size() > from && std::all_of(name.begin() + static_cast<std::ptrdiff_t>(from), name.end(), is_digit);
+    return name.size() > from &&
+           std::all_of(name.begin() + static_cast<std::ptrdiff_t>(from), name.end(), is_digit);
 }
 
 /// Whole words only, as long as there is more than one.
@@ -38,7 +43,8 @@ std::optional<std::string> complaint_about_name(const std::string& name) {
     if (name.empty()) return "the name is empty; leave it out to get one made of the command";
     if (name.size() > kMaxName) return "the name is longer than " + std::to_string(kMaxName) + " characters";
     if (!std::all_of(name.begin(), name.end(), allowed) || !is_word(name[0]))
-        return "the name '" + name + "' may hold letters, digits, '.', '_' and '-' only, and begins with a letter or digit";
+        return "the name '" + name +
+               "' may hold letters, digits, '.', '_' and '-' only, and begins with a letter or digit";
     if (looks_like_pid_or_id(name))
         return "the name '" + name + "' would be taken for a pid or an id; put a word before the number";
     return std::nullopt;

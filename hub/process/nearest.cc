@@ -21,7 +21,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 }
 
 std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& candidates) {
-    constexpr std::size_t kMaxWord = 256;  // nobody mistypes a longer one; the cost is the product of the lengths
+    constexpr std::size_t kMaxWord =
+        256;  // nobody mistypes a longer one; the cost is the product of the lengths
     std::optional<std::string> best;
     std::size_t least = std::max<std::size_t>(2, word.size() / 2) + 1;
     if (word.empty() || word.size() > kMaxWord) return best;

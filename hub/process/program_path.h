@@ -6,7 +6,8 @@
 
 namespace pp::hub {
 
-/// Whether a program can be executed from this directory and with this environment's PATH, as execvp would look for it.
+/// Whether a program can be executed from this directory and with this environment's PATH, as execvp would
+/// look for it.
 struct ProgramLookup {
     enum class Kind { found, not_found, not_executable, is_directory };
     Kind kind = Kind::not_found;

@@ -12,8 +12,8 @@
 
 namespace pp::hub {
 
-/// What the hub knows of all processes: their files as last read, and the table made of them. The files are the truth;
-/// they are read again whenever something is told of a process.
+/// What the hub knows of all processes: their files as last read, and the table made of them. The files are
+/// the truth; they are read again whenever something is told of a process.
 class Registry {
   public:
     explicit Registry(const rundir::Home& home) : home_{home} {}

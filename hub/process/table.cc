@@ -22,7 +22,8 @@ int pid_of(const std::string& text) {
 std::optional<Lookup> settle(const Hits& hits) {
     if (hits.empty()) return std::nullopt;
     Hits live;
-    std::copy_if(hits.begin(), hits.end(), std::back_inserter(live), [](const Row* row) { return row->alive; });
+    std::copy_if(hits.begin(), hits.end(), std::back_inserter(live),
+                 [](const Row* row) { return row->alive; });
     if (live.empty()) return hits.back()->number;
     if (live.size() == 1) return live.front()->number;
     Ambiguous ambiguous;
@@ -40,18 +41,25 @@ Lookup Table::find(const Asked& asked) const {
         }
         return found;
     };
-    if (const auto number = rundir::find_process_number(asked.text); number && rows_.contains(*number)) return *number;
+    if (const auto number = rundir::find_process_number(asked.text); number && rows_.contains(*number))
+        return *number;
     if (const int pid = pid_of(asked.text); pid > 0) {
-        if (const auto found = settle(hits([&](const Row& row) { return row.main_pid == pid; }))) return *found;
+        if (const auto found = settle(hits([&](const Row& row) { return row.main_pid == pid; })))
+            return *found;
     }
     const auto is_named = [&](const Row& row) { return row.name == asked.text; };
-    const auto in_project = [&](const Row& row) { return !asked.project.empty() && row.project == asked.project; };
-    if (const auto found = settle(hits([&](const Row& row) { return is_named(row) && in_project(row); }))) return *found;
+    const auto in_project = [&](const Row& row) {
+        return !asked.project.empty() && row.project == asked.project;
+    };
+    if (const auto found = settle(hits([&](const Row& row) { return is_named(row) && in_project(row); })))
+        return *found;
     if (const auto found = settle(hits(is_named))) return *found;
-    if (const auto found = settle(hits([&](const Row& row) { return row.label == asked.text; }))) return *found;
+    if (const auto found = settle(hits([&](const Row& row) { return row.label == asked.text; })))
+        return *found;
     const auto is_command = [&](const Row& row) { return row.command == asked.text; };
     const auto is_here = [&](const Row& row) { return row.directory == asked.directory; };
-    if (const auto found = settle(hits([&](const Row& row) { return is_command(row) && is_here(row); }))) return *found;
+    if (const auto found = settle(hits([&](const Row& row) { return is_command(row) && is_here(row); })))
+        return *found;
     if (const auto found = settle(hits(is_command))) return *found;
 
     std::vector<std::string> known;

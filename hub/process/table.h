@@ -43,8 +43,9 @@ class Table {
     void erase(std::uint64_t number) { rows_.erase(number); }
     [[nodiscard]] const std::map<std::uint64_t, Row>& rows() const { return rows_; }
 
-    /// id → live main pid → name in the caller's project → name anywhere → label → exact command. Never by a part of a
-    /// word. Where several hit, a live one goes before finished ones, and of those the newest counts.
+    /// id → live main pid → name in the caller's project → name anywhere → label → exact command. Never by a
+    /// part of a word. Where several hit, a live one goes before finished ones, and of those the newest
+    /// counts.
     [[nodiscard]] Lookup find(const Asked& asked) const;
 
     /// A live process of this project with this name.

@@ -15,9 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kBeginLimit{15};         // from asking for a shim to the run's first event, besides the grace
-constexpr seconds kAnswerLimit{10};        // beyond the grace that a command itself may take
-constexpr seconds kSuccessionLimit{2};     // for the keeper to tell that it started a successor
+constexpr seconds kBeginLimit{15};      // from asking for a shim to the run's first event, besides the grace
+constexpr seconds kAnswerLimit{10};     // beyond the grace that a command itself may take
+constexpr seconds kSuccessionLimit{2};  // for the keeper to tell that it started a successor
 
 }  // namespace
 
@@ -34,10 +34,17 @@ struct Fleet::Begin {
 Fleet::Fleet(Parts parts, wire::Context& context, std::uint64_t epoch)
     : parts_{parts},
       epoch_{epoch},
-      keeper_{parts.loop, parts.worker, parts.home, parts.log,
+      keeper_{parts.loop,
+              parts.worker,
+              parts.home,
+              parts.log,
               {[this](std::uint64_t process, KeeperClient::Gone how) { on_shim_gone(process, how); },
                [this] { on_keeper_lost(); }}},
-      roster_{parts.loop, parts.log, parts.home.shims_socket(), context, epoch,
+      roster_{parts.loop,
+              parts.log,
+              parts.home.shims_socket(),
+              context,
+              epoch,
               {[this](std::uint64_t process) { return parts_.history.last_event(process); },
                [this](std::uint64_t process) { on_hello(process); },
                [this](std::uint64_t process, const rundir::Event& event) { on_event(process, event); },
@@ -45,7 +52,8 @@ Fleet::Fleet(Parts parts, wire::Context& context, std::uint64_t epoch)
 
 Fleet::~Fleet() = default;
 
-// Finding --------------------------------------------------------------------------------------------------------------
+// Finding
+// --------------------------------------------------------------------------------------------------------------
 
 void Fleet::adopt() {
     keeper_.connect_if_there();
@@ -61,8 +69,8 @@ void Fleet::adopt() {
     if (any_lives) keeper_.ensure();
 }
 
-/// Tells the shim that a hub listens. One that cannot be reached now will say Hello by itself: it binds its socket before it
-/// reads hub.epoch.
+/// Tells the shim that a hub listens. One that cannot be reached now will say Hello by itself: it binds its
+/// socket before it reads hub.epoch.
 void Fleet::kick(std::uint64_t process) {
     try {
         const auto socket = os::find_seqpacket(parts_.home.shim_socket(process));
@@ -87,17 +95,20 @@ void Fleet::want_shim(std::uint64_t process) {
     if (roster_.presence(process) != Roster::Presence::absent) return;
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return kick(process);
-    if (!needs_shim(files)) return roster_.give_up(process, "it has no shim, and none is needed: it has ended");
+    if (!needs_shim(files))
+        return roster_.give_up(process, "it has no shim, and none is needed: it has ended");
     keeper_.spawn(process, true, [this, process](int error, const std::string& problem) {
         if (error == 0 || error == EALREADY) return;
-        const std::string why = "no shim could be started for it: " + (problem.empty() ? os::error_text(error) : problem);
+        const std::string why =
+            "no shim could be started for it: " + (problem.empty() ? os::error_text(error) : problem);
         given_up_[process] = why;
         parts_.log.say(rundir::process_id(process) + ": " + why);
         roster_.give_up(process, why);
     });
 }
 
-// What shims say -------------------------------------------------------------------------------------------------------
+// What shims say
+// -------------------------------------------------------------------------------------------------------
 
 void Fleet::on_hello(std::uint64_t process) {
     orphaned_.erase(process);
@@ -161,9 +172,11 @@ void Fleet::on_keeper_lost() {
     keeper_.ensure();
 }
 
-// Beginning a run ------------------------------------------------------------------------------------------------------
+// Beginning a run
+// ------------------------------------------------------------------------------------------------------
 
-void Fleet::begin_run(std::uint64_t process, RunOrder order, std::function<void(const std::string& problem)> then) {
+void Fleet::begin_run(std::uint64_t process, RunOrder order,
+                      std::function<void(const std::string& problem)> then) {
     auto begin = std::make_unique<Begin>();
     begin->order = order;
     begin->then = std::move(then);
@@ -183,9 +196,12 @@ void Fleet::advance(std::uint64_t process) {
     Begin& begin = *begins_.at(process);
     switch (roster_.presence(process)) {
         case Roster::Presence::newer:
-            return end_begin(process, "its shim is of a newer pp, which this hub cannot command; restart the hub with that "
-                                      "version");
-        case Roster::Presence::leaving: return;  // it goes on when the keeper says that the shim is gone
+            return end_begin(
+                process,
+                "its shim is of a newer pp, which this hub cannot command; restart the hub with that "
+                "version");
+        case Roster::Presence::leaving:
+            return;  // it goes on when the keeper says that the shim is gone
         case Roster::Presence::connected: {
             if (begin.sent || begin.spawned) return;
             begin.sent = true;
@@ -203,7 +219,8 @@ void Fleet::advance(std::uint64_t process) {
                 end_begin(process, answer.text);
             });
         }
-        case Roster::Presence::absent: break;
+        case Roster::Presence::absent:
+            break;
     }
     if (begin.sent || begin.spawning) return;  // a successor says Hello
     if (parts_.registry.refresh(process).held) return kick(process);
@@ -219,7 +236,8 @@ void Fleet::spawn_for(std::uint64_t process) {
         found->second->spawning = false;
         if (error == EALREADY) return;  // an old shim is about to go, or to say Hello
         if (error != 0)
-            return end_begin(process, problem.empty() ? "no shim could be started: " + os::error_text(error) : problem);
+            return end_begin(
+                process, problem.empty() ? "no shim could be started: " + os::error_text(error) : problem);
         found->second->spawned = true;
     });
 }
@@ -241,7 +259,8 @@ void Fleet::end_begin(std::uint64_t process, const std::string& problem) {
     begin.mapped()->then(problem);
 }
 
-// Commands -------------------------------------------------------------------------------------------------------------
+// Commands
+// -------------------------------------------------------------------------------------------------------------
 
 void Fleet::stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then) {
     const auto limit = milliseconds{stop.grace_ms} + kAnswerLimit;

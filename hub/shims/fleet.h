@@ -1,11 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "hub/event_loop.h"
@@ -20,8 +20,8 @@
 
 namespace pp::hub {
 
-/// All shims, and how to have one: brings keeper, roster and files together. Whatever is asked of a process is carried to
-/// its shim, to the one that is about to come back, or to a new one.
+/// All shims, and how to have one: brings keeper, roster and files together. Whatever is asked of a process
+/// is carried to its shim, to the one that is about to come back, or to a new one.
 class Fleet {
   public:
     struct Parts {
@@ -44,9 +44,10 @@ class Fleet {
         int signal = SIGTERM;
         std::chrono::milliseconds grace{5000};
     };
-    /// Begins a run of what the launch file says. Ends when the run has begun, could not be started, or was refused:
-    /// the empty text means the run's number stands in the page now.
-    void begin_run(std::uint64_t process, RunOrder order, std::function<void(const std::string& problem)> then);
+    /// Begins a run of what the launch file says. Ends when the run has begun, could not be started, or was
+    /// refused: the empty text means the run's number stands in the page now.
+    void begin_run(std::uint64_t process, RunOrder order,
+                   std::function<void(const std::string& problem)> then);
 
     void stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then);
     void input(std::uint64_t process, wire::Input input, Roster::OnAnswer then);
@@ -81,7 +82,8 @@ class Fleet {
     std::uint64_t epoch_;
     KeeperClient keeper_;
     std::map<std::uint64_t, std::unique_ptr<Begin>> begins_;  ///< runs that are about to begin
-    std::map<std::uint64_t, std::unique_ptr<EventLoop::Timer>> orphaned_;  ///< lost their shim; the keeper should tell
+    std::map<std::uint64_t, std::unique_ptr<EventLoop::Timer>>
+        orphaned_;  ///< lost their shim; the keeper should tell
     std::map<std::uint64_t, std::string> given_up_;
     Roster roster_;
 };

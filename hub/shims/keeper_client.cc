@@ -22,7 +22,8 @@ std::span<const std::byte> bytes_of(const KeeperMessage& message) {
 
 }  // namespace
 
-KeeperClient::KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log, Callbacks callbacks)
+KeeperClient::KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log,
+                           Callbacks callbacks)
     : loop_{loop}, worker_{worker}, home_{home}, log_{log}, callbacks_{std::move(callbacks)} {}
 
 void KeeperClient::connect_if_there() {
@@ -38,8 +39,8 @@ bool KeeperClient::try_connect() {
     auto socket = os::find_seqpacket(home_.keeper_socket());
     if (!socket) return false;
     socket_ = std::move(*socket);
-    readable_ =
-        std::make_unique<EventLoop::Watch>(loop_, socket_.get(), EventLoop::Watch::For::reading, [this] { on_readable(); });
+    readable_ = std::make_unique<EventLoop::Watch>(loop_, socket_.get(), EventLoop::Watch::For::reading,
+                                                   [this] { on_readable(); });
     KeeperMessage status;
     status.verb = KeeperVerb::status;
     send(status);
@@ -65,7 +66,8 @@ void KeeperClient::start_keeper() {
 void KeeperClient::on_started(const std::string& problem) {
     starting_ = false;
     if (try_connect()) return;
-    const std::string why = problem.empty() ? "it ended before it listened; see " + home_.log("keeper") : problem;
+    const std::string why =
+        problem.empty() ? "it ended before it listened; see " + home_.log("keeper") : problem;
     log_.say("the keeper could not be started: " + why);
     fail_all("the keeper could not be started: " + why);
 }
@@ -74,7 +76,8 @@ void KeeperClient::spawn(std::uint64_t process, bool takeover,
                          std::function<void(int error, const std::string& problem)> then) {
     Asked& asked = asked_[process];
     if (asked.then) {  // asked already: whoever asks now hears the same
-        asked.then = [first = std::move(asked.then), then = std::move(then)](int error, const std::string& problem) {
+        asked.then = [first = std::move(asked.then), then = std::move(then)](int error,
+                                                                             const std::string& problem) {
             first(error, problem);
             then(error, problem);
         };
@@ -94,17 +97,20 @@ void KeeperClient::send_waiting() {
         if (asked.sent) continue;
         if (!send(asked.message)) {  // its queue is full: go on when there is room
             if (!writable_)
-                writable_ = std::make_unique<EventLoop::Watch>(loop_, socket_.get(), EventLoop::Watch::For::writing, [this] {
-                    writable_.reset();
-                    send_waiting();
-                });
+                writable_ = std::make_unique<EventLoop::Watch>(loop_, socket_.get(),
+                                                               EventLoop::Watch::For::writing, [this] {
+                                                                   writable_.reset();
+                                                                   send_waiting();
+                                                               });
             return;
         }
         asked.sent = true;
     }
 }
 
-bool KeeperClient::send(const KeeperMessage& message) { return os::send_message(socket_.get(), bytes_of(message)); }
+bool KeeperClient::send(const KeeperMessage& message) {
+    return os::send_message(socket_.get(), bytes_of(message));
+}
 
 void KeeperClient::on_readable() {
     std::array<std::byte, 512> buffer;
@@ -130,10 +136,13 @@ void KeeperClient::on_message(const KeeperMessage& message) {
         case KeeperVerb::spawned:
         case KeeperVerb::refused: {
             auto asked = asked_.extract(message.process);
-            if (!asked.empty()) asked.mapped().then(message.verb == KeeperVerb::spawned ? 0 : message.value, "");
+            if (!asked.empty())
+                asked.mapped().then(message.verb == KeeperVerb::spawned ? 0 : message.value, "");
             return;
         }
-        case KeeperVerb::status_is: pid_ = message.pid; return;
+        case KeeperVerb::status_is:
+            pid_ = message.pid;
+            return;
         case KeeperVerb::shim_gone:
             callbacks_.on_shim_gone(message.process, message.flag == 1   ? Gone::in_order
                                                      : message.flag == 2 ? Gone::succeeded
@@ -147,13 +156,15 @@ void KeeperClient::on_message(const KeeperMessage& message) {
         case KeeperVerb::goodbye:
         case KeeperVerb::held:
         case KeeperVerb::ready:
-        case KeeperVerb::orphan_exited: break;  // not said to a hub
+        case KeeperVerb::orphan_exited:
+            break;  // not said to a hub
     }
-    log_.say("the keeper sent an unexpected message (verb " + std::to_string(static_cast<int>(message.verb)) + ")");
+    log_.say("the keeper sent an unexpected message (verb " + std::to_string(static_cast<int>(message.verb)) +
+             ")");
 }
 
-/// What it had been asked and did not answer is asked of the next one: a shim that it did start holds its process's lock,
-/// so the second one ends by itself.
+/// What it had been asked and did not answer is asked of the next one: a shim that it did start holds its
+/// process's lock, so the second one ends by itself.
 void KeeperClient::on_closed() {
     readable_.reset();
     writable_.reset();

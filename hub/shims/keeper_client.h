@@ -26,15 +26,18 @@ class KeeperClient {
         std::function<void()> on_lost;  ///< the keeper has died
     };
 
-    KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log, Callbacks callbacks);
+    KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log,
+                 Callbacks callbacks);
 
     /// Connects if a keeper lives; does not start one.
     void connect_if_there();
     /// Connects, and starts one if there is none.
     void ensure();
 
-    /// Starts a shim for a process; `takeover`: for what a dead one left. `then` gets 0 or an errno (EALREADY: it has one).
-    void spawn(std::uint64_t process, bool takeover, std::function<void(int error, const std::string& problem)> then);
+    /// Starts a shim for a process; `takeover`: for what a dead one left. `then` gets 0 or an errno
+    /// (EALREADY: it has one).
+    void spawn(std::uint64_t process, bool takeover,
+               std::function<void(int error, const std::string& problem)> then);
 
     /// 0: not connected.
     [[nodiscard]] int keeper_pid() const { return pid_; }

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int kFramesPerTurn = 64;
 
-/// Whether it may be sent to a successor that the dead shim may have got it too: a StartRun and a Stop name their run.
+/// Whether it may be sent to a successor that the dead shim may have got it too: a StartRun and a Stop name
+/// their run.
 bool may_repeat(const Roster::Command& command) {
     return std::holds_alternative<wire::StartRun>(command) || std::holds_alternative<wire::Stop>(command);
 }
@@ -74,18 +75,23 @@ void Roster::on_frame(const wire::Frame& frame) {
     const auto type = wire::type_of(frame.bytes);
     if (type == wire::Hello::kType) return on_hello(frame.peer, wire::decode<wire::Hello>(frame.bytes));
     const auto known = processes_.find(frame.peer);
-    if (known == processes_.end()) return;  // of a shim that has been succeeded, or of nobody: a Hello comes first
+    if (known == processes_.end())
+        return;  // of a shim that has been succeeded, or of nobody: a Hello comes first
     const auto process = known->second;
     Shim& shim = *shims_.at(process);
     switch (type) {
         case wire::EventMessage::kType:
             return callbacks_.on_event(process, wire::decode<wire::EventMessage>(frame.bytes).event);
-        case wire::Done::kType: return on_done(process, wire::decode<wire::Done>(frame.bytes));
+        case wire::Done::kType:
+            return on_done(process, wire::decode<wire::Done>(frame.bytes));
         case wire::Output::kType:
             return on_output_message(process, wire::decode<wire::Output>(frame.bytes).tail);
-        case wire::Bye::kType: return on_bye(shim);
-        case wire::Pong::kType: return;
-        default: throw wire::BadMessage("a shim sent type " + std::to_string(type));
+        case wire::Bye::kType:
+            return on_bye(shim);
+        case wire::Pong::kType:
+            return;
+        default:
+            throw wire::BadMessage("a shim sent type " + std::to_string(type));
     }
 }
 
@@ -106,8 +112,9 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
             [this, process = hello.process, pid = hello.pid] { on_shim_ended(process, pid); });
     }
     if (hello.protocol > wire::kShimProtocol || hello.protocol < wire::kOldestShimProtocol) {
-        log_.say(rundir::process_id(hello.process) + " has a shim of version " + hello.version + " (protocol " +
-                 std::to_string(hello.protocol) + "), which this hub cannot command; it is left running");
+        log_.say(rundir::process_id(hello.process) + " has a shim of version " + hello.version +
+                 " (protocol " + std::to_string(hello.protocol) +
+                 "), which this hub cannot command; it is left running");
         return callbacks_.on_hello(hello.process);
     }
     wire::Welcome welcome;
@@ -143,7 +150,8 @@ void Roster::on_bye(Shim& shim) {
         return entry.second->process == shim.process && entry.second->sent &&
                std::holds_alternative<wire::StartRun>(entry.second->command);
     });
-    if (!starting) shim.leaving = true;  // a StartRun that crossed the Bye is seen before the Release: the shim stays
+    if (!starting)
+        shim.leaving = true;  // a StartRun that crossed the Bye is seen before the Release: the shim stays
     wire::Release release;
     release.epoch = epoch_;
     say(shim, release);
@@ -160,7 +168,8 @@ void Roster::on_done(std::uint64_t process, const wire::Done& done) {
     finish(done.token, answer);
 }
 
-void Roster::send(std::uint64_t process, Command command, std::chrono::milliseconds limit, OnAnswer on_answer) {
+void Roster::send(std::uint64_t process, Command command, std::chrono::milliseconds limit,
+                  OnAnswer on_answer) {
     auto pending = std::make_unique<Pending>();
     const auto token = next_token_++;
     std::visit([&](auto& message) { message.token = token; }, command);
@@ -176,8 +185,8 @@ void Roster::send(std::uint64_t process, Command command, std::chrono::milliseco
     pending_[token] = std::move(pending);
     if (presence(process) == Presence::newer) {
         return loop_.defer([this, token] {
-            finish(token, Answer{Answer::Kind::no_answer, "its shim is of a newer pp; restart the hub with that version",
-                                 0, ""});
+            finish(token, Answer{Answer::Kind::no_answer,
+                                 "its shim is of a newer pp; restart the hub with that version", 0, ""});
         });
     }
     transmit(kept);
@@ -187,7 +196,8 @@ void Roster::send(std::uint64_t process, Command command, std::chrono::milliseco
 void Roster::transmit(Pending& pending) {
     const auto shim = shims_.find(pending.process);
     if (shim == shims_.end() || presence(pending.process) == Presence::newer) return;
-    pending.sent = std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
+    pending.sent =
+        std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
 }
 
 void Roster::finish(std::uint64_t token, const Answer& answer) {
@@ -223,9 +233,9 @@ void Roster::arm_watch(std::uint64_t process) {
     if (waiting == watchers_.end() || waiting->second.empty() || presence(process) == Presence::absent ||
         presence(process) == Presence::newer)
         return;
-    const auto first = std::min_element(waiting->second.begin(), waiting->second.end(), [](const auto& a, const auto& b) {
-        return a.second.cursor < b.second.cursor;
-    });
+    const auto first =
+        std::min_element(waiting->second.begin(), waiting->second.end(),
+                         [](const auto& a, const auto& b) { return a.second.cursor < b.second.cursor; });
     wire::Watch watch;
     watch.cursor = first->second.cursor;
     say(*shim->second, watch);

@@ -21,12 +21,13 @@ namespace pp::hub {
 
 /// Who of the shims is connected, and what was asked of them. Owns run/shims.sock.
 ///
-/// A command waits for its shim to say Hello if it is not there, is sent again to a successor if that can do no harm, and
-/// ends with one Answer in any case.
+/// A command waits for its shim to say Hello if it is not there, is sent again to a successor if that can do
+/// no harm, and ends with one Answer in any case.
 class Roster {
   public:
     struct Callbacks {
-        std::function<std::uint64_t(std::uint64_t process)> last_event;  ///< highest event number that the hub has
+        std::function<std::uint64_t(std::uint64_t process)>
+            last_event;  ///< highest event number that the hub has
         std::function<void(std::uint64_t process)> on_hello;
         std::function<void(std::uint64_t process, const rundir::Event&)> on_event;
         std::function<void(std::uint64_t process)> on_death;  ///< the shim has ended, in order or not
@@ -76,7 +77,8 @@ class Roster {
     struct Pending;
     struct Watcher;
 
-    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that swallows.
+    /// True if there was anything: what came of it may have been sent by another socket, whose wake-up that
+    /// swallows.
     bool drain();
     void on_frame(const wire::Frame& frame);
     void on_hello(const std::string& peer, const wire::Hello& hello);
@@ -97,8 +99,8 @@ class Roster {
     wire::Channel channel_;
     EventLoop::Watch watch_;
     std::map<std::uint64_t, std::unique_ptr<Shim>> shims_;
-    std::map<std::string, std::uint64_t> processes_;  ///< by peer
-    std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;  ///< by token
+    std::map<std::string, std::uint64_t> processes_;                      ///< by peer
+    std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;           ///< by token
     std::map<std::uint64_t, std::map<std::uint64_t, Watcher>> watchers_;  ///< by process and id
     std::uint64_t next_token_ = 1;
     std::shared_ptr<char> alive_ = std::make_shared<char>();

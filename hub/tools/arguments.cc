@@ -22,7 +22,9 @@ const json& properties_of(const json& schema) {
     return found == schema.end() ? empty_object() : *found;
 }
 
-std::string with_article(const std::string& wanted) { return "must be " + wanted; }
+std::string with_article(const std::string& wanted) {
+    return "must be " + wanted;
+}
 
 void refuse_nul(const Arguments& arguments, const char* name, const std::string& text) {
     if (text.find('\0') != std::string::npos) arguments.refuse(name, "text without NUL bytes");
@@ -31,7 +33,9 @@ void refuse_nul(const Arguments& arguments, const char* name, const std::string&
 }  // namespace
 
 Arguments::Arguments(const json& object, const json& schema, std::string where)
-    : object_{object.is_null() ? empty_object() : object}, properties_{properties_of(schema)}, where_{std::move(where)} {
+    : object_{object.is_null() ? empty_object() : object},
+      properties_{properties_of(schema)},
+      where_{std::move(where)} {
     if (!object_.is_object()) throw Refusal(Refusal::Kind::usage, "the arguments must be an object");
     for (const auto& [name, value] : object_.items()) {
         if (properties_.contains(name)) continue;
@@ -46,7 +50,8 @@ Arguments::Arguments(const json& object, const json& schema, std::string where)
 
 void Arguments::refuse(const char* name, const std::string& wanted) const {
     const std::string parameter = "parameter '" + where_ + name + "' ";
-    std::string given = has(name) ? object_.at(name).dump(-1, ' ', false, json::error_handler_t::replace) : "missing";
+    std::string given =
+        has(name) ? object_.at(name).dump(-1, ' ', false, json::error_handler_t::replace) : "missing";
     if (given.size() > 60) given = given.substr(0, 60) + "…";
     throw Refusal(Refusal::Kind::usage, parameter + with_article(wanted) + ", but is " + given);
 }
@@ -93,16 +98,19 @@ bool Arguments::flag(const char* name) const {
     return value(name).get<bool>();
 }
 
-std::optional<std::int64_t> Arguments::integer(const char* name, std::int64_t least, std::int64_t most) const {
+std::optional<std::int64_t> Arguments::integer(const char* name, std::int64_t least,
+                                               std::int64_t most) const {
     if (!has(name)) return std::nullopt;
     const json& found = value(name);
-    const std::string wanted = most == INT64_MAX ? "an integer of " + std::to_string(least) + " or more"
-                                                 : "an integer from " + std::to_string(least) + " to " + std::to_string(most);
+    const std::string wanted =
+        most == INT64_MAX ? "an integer of " + std::to_string(least) + " or more"
+                          : "an integer from " + std::to_string(least) + " to " + std::to_string(most);
     double whole = 0;
     const bool is_integer = found.is_number_integer() ||
                             (found.is_number_float() && std::modf(found.get<double>(), &whole) == 0.0 &&
                              std::abs(found.get<double>()) < 9e15);
-    if (!is_integer || (found.is_number_unsigned() && found.get<std::uint64_t>() > INT64_MAX)) refuse(name, wanted);
+    if (!is_integer || (found.is_number_unsigned() && found.get<std::uint64_t>() > INT64_MAX))
+        refuse(name, wanted);
     const auto number = found.get<std::int64_t>();
     if (number < least || number > most) refuse(name, wanted);
     return number;
@@ -158,7 +166,8 @@ Target Arguments::optional_target() const {
 
 std::string Arguments::project() const {
     std::string path = text_or("project", "");
-    if (!path.empty() && path[0] != '/' && path != "all") refuse("project", "the absolute path of a directory");
+    if (!path.empty() && path[0] != '/' && path != "all")
+        refuse("project", "the absolute path of a directory");
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     return path;
 }

@@ -24,7 +24,8 @@ class Arguments {
     /// One of the schema's `enum`.
     [[nodiscard]] std::optional<std::string> choice(const char* name) const;
     [[nodiscard]] bool flag(const char* name) const;
-    [[nodiscard]] std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) const;
+    [[nodiscard]] std::optional<std::int64_t> integer(const char* name, std::int64_t least,
+                                                      std::int64_t most) const;
     /// A number of seconds.
     [[nodiscard]] std::chrono::milliseconds seconds(const char* name, double otherwise, double most) const;
     [[nodiscard]] std::map<std::string, std::string> text_map(const char* name) const;

@@ -22,20 +22,24 @@ std::string listed(const json& ids) {
     return text.empty() ? "none" : text;
 }
 
-json list_of_ids_schema() { return {{"type", "array"}, {"items", {{"type", "string"}}}}; }
+json list_of_ids_schema() {
+    return {{"type", "array"}, {"items", {{"type", "string"}}}};
+}
 
 json empty_schema() {
     return {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
 }
 
-// clear ----------------------------------------------------------------------------------------------------------------
+// clear
+// ----------------------------------------------------------------------------------------------------------------
 
 const json& clear_schema() {
     static const json kSchema = [] {
         json process = process_parameter();
         process["description"] = "One finished process. Default: all finished ones.";
         json project = project_parameter();
-        project["description"] = "Absolute path, or \"all\". Default: the caller's project, if one is known, else all.";
+        project["description"] =
+            "Absolute path, or \"all\". Default: the caller's project, if one is known, else all.";
         return json{{"type", "object"},
                     {"properties", {{"process", process}, {"project", project}}},
                     {"additionalProperties", false}};
@@ -53,7 +57,8 @@ ToolResult present_clear(const ClearResult& clear) {
     return {"ok", {{"cleared", ids_of(clear.cleared)}, {"kept", kept}}, text};
 }
 
-// shutdown -------------------------------------------------------------------------------------------------------------
+// shutdown
+// -------------------------------------------------------------------------------------------------------------
 
 const json& shutdown_schema() {
     static const json kSchema = json::parse(R"({"type":"object","properties":{
@@ -70,8 +75,8 @@ ShutdownProcesses processes_of(const std::optional<std::string>& choice) {
 ToolResult present_shutdown(const ShutdownResult& shutdown) {
     return {"ok",
             {{"stopped", ids_of(shutdown.stopped)}, {"left", ids_of(shutdown.left)}},
-            "The hub ends. Stopped: " + listed(ids_of(shutdown.stopped)) + "; left alive: " + listed(ids_of(shutdown.left)) +
-                "\n"};
+            "The hub ends. Stopped: " + listed(ids_of(shutdown.stopped)) +
+                "; left alive: " + listed(ids_of(shutdown.left)) + "\n"};
 }
 
 json shutdown_output_schema() {
@@ -87,14 +92,17 @@ Tool clear_tool() {
     tool.name = "clear";
     tool.title = "Clear finished processes";
     tool.description =
-        "Forgets finished processes for good: their logs, runs and events are deleted. Never touches a live one. Use it when "
-        "the list is long and nobody needs the old output any more. Returns the ids that are gone, and those that were kept "
+        "Forgets finished processes for good: their logs, runs and events are deleted. Never touches a live "
+        "one. Use it when "
+        "the list is long and nobody needs the old output any more. Returns the ids that are gone, and those "
+        "that were kept "
         "with the reason.";
     tool.input_schema = clear_schema();
-    tool.output_schema = {{"type", "object"},
-                          {"properties",
-                           {{"cleared", list_of_ids_schema()}, {"kept", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
-                          {"required", {"cleared", "kept"}}};
+    tool.output_schema = {
+        {"type", "object"},
+        {"properties",
+         {{"cleared", list_of_ids_schema()}, {"kept", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
+        {"required", {"cleared", "kept"}}};
     tool.hints = {false, true, true, false};
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) {
         const Arguments arguments{object, clear_schema()};
@@ -109,8 +117,10 @@ Tool shutdown_tool() {
     tool.name = "shutdown";
     tool.title = "End the hub";
     tool.description =
-        "Ends the hub, and with `processes: \"stop\"` every process it knows, of all projects and people. With `leave` they run "
-        "on, keep their output, and are found again by the next hub. With live processes one of the two must be said. Only "
+        "Ends the hub, and with `processes: \"stop\"` every process it knows, of all projects and people. "
+        "With `leave` they run "
+        "on, keep their output, and are found again by the next hub. With live processes one of the two must "
+        "be said. Only "
         "when a person asks for it. Returns which were stopped and which live on.";
     tool.input_schema = shutdown_schema();
     tool.output_schema = shutdown_output_schema();

@@ -25,7 +25,8 @@ json target_schema(json more = json::object()) {
 }
 
 json timeout_schema(const char* what) {
-    return {{"type", "number"}, {"minimum", 0}, {"maximum", kMaxGrace}, {"default", 5}, {"description", what}};
+    return {
+        {"type", "number"}, {"minimum", 0}, {"maximum", kMaxGrace}, {"default", 5}, {"description", what}};
 }
 
 json object_schema(json properties, json required) {
@@ -35,14 +36,16 @@ json object_schema(json properties, json required) {
 int signal_of(const Arguments& arguments) {
     if (!arguments.has("signal")) return SIGTERM;
     const json& given = arguments.value("signal");
-    const auto signal = given.is_string()           ? rundir::find_signal(given.get<std::string>())
-                        : given.is_number_integer() ? rundir::find_signal(std::to_string(given.get<std::int64_t>()))
-                                                    : std::nullopt;
+    const auto signal = given.is_string() ? rundir::find_signal(given.get<std::string>())
+                        : given.is_number_integer()
+                            ? rundir::find_signal(std::to_string(given.get<std::int64_t>()))
+                            : std::nullopt;
     if (!signal) arguments.refuse("signal", "a signal such as \"SIGTERM\", \"INT\" or 15");
     return *signal;
 }
 
-// list -----------------------------------------------------------------------------------------------------------------
+// list
+// -----------------------------------------------------------------------------------------------------------------
 
 const json& list_schema() {
     static const json kSchema = json::parse(R"({"type":"object","properties":{
@@ -56,8 +59,8 @@ const json& list_schema() {
 ToolResult run_list(const Context& context, const json& object, const Caller& caller) {
     const Arguments arguments{object, list_schema()};
     const auto found = list(context,
-                            {arguments.project(), arguments.text_or("state", ""), arguments.text_or("name", ""),
-                             arguments.text_or("owner", "")},
+                            {arguments.project(), arguments.text_or("state", ""),
+                             arguments.text_or("name", ""), arguments.text_or("owner", "")},
                             caller);
     ToolResult result;
     result.structured = {{"processes", json::array()}};
@@ -69,7 +72,8 @@ ToolResult run_list(const Context& context, const json& object, const Caller& ca
     return result;
 }
 
-// get_status -----------------------------------------------------------------------------------------------------------
+// get_status
+// -----------------------------------------------------------------------------------------------------------
 
 const json& status_schema() {
     static const json kSchema = [] {
@@ -104,12 +108,14 @@ Call run_status(Context& context, const json& object, const Caller& caller, OnTo
                       }));
 }
 
-// stop -----------------------------------------------------------------------------------------------------------------
+// stop
+// -----------------------------------------------------------------------------------------------------------------
 
 const json& stop_schema() {
     static const json kSchema = target_schema(
         {{"force", {{"type", "boolean"}, {"default", false}, {"description", "SIGKILL at once."}}},
-         {"signal", {{"type", {"string", "integer"}}, {"default", "SIGTERM"}, {"description", "To ask with first."}}},
+         {"signal",
+          {{"type", {"string", "integer"}}, {"default", "SIGTERM"}, {"description", "To ask with first."}}},
          {"timeout", timeout_schema("Seconds it has to end before SIGKILL.")}});
     return kSchema;
 }
@@ -131,17 +137,20 @@ Call run_stop(Context& context, const json& object, const Caller& caller, OnTool
     return stop(context, wanted, caller, presented<StopResult>(std::move(then), present_stop));
 }
 
-// restart --------------------------------------------------------------------------------------------------------------
+// restart
+// --------------------------------------------------------------------------------------------------------------
 
 const json& restart_schema() {
-    static const json kSchema = target_schema({{"timeout", timeout_schema("Seconds it has to end before SIGKILL.")}});
+    static const json kSchema =
+        target_schema({{"timeout", timeout_schema("Seconds it has to end before SIGKILL.")}});
     return kSchema;
 }
 
 ToolResult present_restart(const RestartResult& restart) {
     const json previous = restart.previous_pid > 0 ? json(restart.previous_pid) : json{};
     std::string text = "Restarted: " + process_line(restart.process) + "\n";
-    if (restart.previous_pid > 0) text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
+    if (restart.previous_pid > 0)
+        text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
     text += quoted_output(restart.output) + "cursor " + std::to_string(restart.cursor) + "\n";
     return {"ok",
             {{"process", process_view(restart.process)},
@@ -165,11 +174,14 @@ Tool list_tool() {
     tool.name = "list";
     tool.title = "List processes";
     tool.description =
-        "Shows which processes pp knows, live and finished, with id, name, state, pid, run, exit code and command. Use it to "
-        "see what is running already before you start something, or to find a process that somebody else started. One row "
+        "Shows which processes pp knows, live and finished, with id, name, state, pid, run, exit code and "
+        "command. Use it to "
+        "see what is running already before you start something, or to find a process that somebody else "
+        "started. One row "
         "each; get_status tells more of one.";
     tool.input_schema = list_schema();
-    tool.output_schema = object_schema({{"processes", {{"type", "array"}, {"items", process_schema()}}}}, {"processes"});
+    tool.output_schema =
+        object_schema({{"processes", {{"type", "array"}, {"items", process_schema()}}}}, {"processes"});
     tool.hints = {true, false, true, false};
     tool.core = true;
     tool.run = [](Context& context, const json& arguments, const Caller& caller, OnToolResult then) -> Call {
@@ -184,9 +196,12 @@ Tool get_status_tool() {
     tool.name = "get_status";
     tool.title = "Status of a process";
     tool.description =
-        "All there is to know of one process: why it is (not) running, its runs with exit codes and durations, the tree of its "
-        "live processes with cpu and memory, the newest events, how much of its log is kept, and where its environment is from. "
-        "Use it when something failed or behaves oddly. Without a process: the hub itself, and all processes.";
+        "All there is to know of one process: why it is (not) running, its runs with exit codes and "
+        "durations, the tree of its "
+        "live processes with cpu and memory, the newest events, how much of its log is kept, and where its "
+        "environment is from. "
+        "Use it when something failed or behaves oddly. Without a process: the hub itself, and all "
+        "processes.";
     tool.input_schema = status_schema();
     tool.output_schema = object_schema({{"process", process_schema()},
                                         {"why", {{"type", "string"}}},
@@ -207,15 +222,18 @@ Tool stop_tool() {
     tool.name = "stop";
     tool.title = "Stop a process";
     tool.description =
-        "Ends a process and everything that it started: the signal first, SIGKILL when the timeout is over. Answers when the "
-        "whole tree is gone, naming survivors if there are any. Stopping one that has ended already is fine. Its log stays "
+        "Ends a process and everything that it started: the signal first, SIGKILL when the timeout is over. "
+        "Answers when the "
+        "whole tree is gone, naming survivors if there are any. Stopping one that has ended already is fine. "
+        "Its log stays "
         "readable, and start or restart give it a new run. Returns the process with outcome `stopped`.";
     tool.input_schema = stop_schema();
     tool.output_schema = object_schema(
         {{"process", process_schema()},
          {"survivors",
           {{"type", "array"},
-           {"items", object_schema({{"pid", {{"type", "integer"}}}, {"command", {{"type", "string"}}}}, {"pid", "command"})}}}},
+           {"items", object_schema({{"pid", {{"type", "integer"}}}, {"command", {{"type", "string"}}}},
+                                   {"pid", "command"})}}}},
         {"process", "survivors"});
     tool.hints = {false, true, true, false};
     tool.core = true;
@@ -228,9 +246,12 @@ Tool restart_tool() {
     tool.name = "restart";
     tool.title = "Restart a process";
     tool.description =
-        "Gives a process a new run with the same command, directory and environment: a live one is stopped first, a finished "
-        "one just starts again. Use it after changing code or configuration that it reads only once. Waits until the new run "
-        "has settled. Returns the process with its new pid, the previous pid, and the new run's first output with a cursor.";
+        "Gives a process a new run with the same command, directory and environment: a live one is stopped "
+        "first, a finished "
+        "one just starts again. Use it after changing code or configuration that it reads only once. Waits "
+        "until the new run "
+        "has settled. Returns the process with its new pid, the previous pid, and the new run's first output "
+        "with a cursor.";
     tool.input_schema = restart_schema();
     tool.output_schema = object_schema({{"process", process_schema()},
                                         {"previous_pid", {{"type", {"integer", "null"}}}},

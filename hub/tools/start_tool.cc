@@ -73,8 +73,9 @@ std::optional<std::uint64_t> log_capacity_of(const Arguments& options) {
     const Arguments log = options.nested("log");
     if (!log.has("size")) return std::nullopt;
     const json& size = log.value("size");
-    const auto bytes = size.is_string() ? find_size(size.get<std::string>())
-                                        : std::optional{static_cast<std::uint64_t>(*log.integer("size", 0, INT64_MAX))};
+    const auto bytes = size.is_string()
+                           ? find_size(size.get<std::string>())
+                           : std::optional{static_cast<std::uint64_t>(*log.integer("size", 0, INT64_MAX))};
     if (!bytes) log.refuse("size", "a number of bytes such as \"16M\", from 64K to 1G");
     return bytes;
 }
@@ -106,9 +107,12 @@ StartArguments start_arguments(const json& object) {
 
 std::string wait_name(WaitFor wait) {
     switch (wait) {
-        case WaitFor::none: return "none";
-        case WaitFor::settled: return "settled";
-        case WaitFor::exit: return "exit";
+        case WaitFor::none:
+            return "none";
+        case WaitFor::settled:
+            return "settled";
+        case WaitFor::exit:
+            return "exit";
     }
     return "";
 }
@@ -123,7 +127,9 @@ ToolResult present(const StartResult& start, WaitFor wait, const std::string& sa
                          {"ended", start.ended},
                          {"wait", wait_name(wait)},
                          {"timed_out", start.timed_out}};
-    result.text = (start.already_running ? "Already running: " : start.ended ? "Started, and ended: " : "Started: ") +
+    result.text = (start.already_running ? "Already running: "
+                   : start.ended         ? "Started, and ended: "
+                                         : "Started: ") +
                   process_line(start.process) + "\n";
     if (start.ended) result.text += "It " + rundir::explanation(start.process) + ".\n";
     if (!sandbox.empty()) {
@@ -145,10 +151,14 @@ Tool start_tool() {
     tool.name = "start";
     tool.title = "Start a process";
     tool.description =
-        "Runs a command that keeps running after this call: dev servers, watchers, builds, tests. Start ensures: if the same "
-        "command already runs in that directory you get that one (already_running), a finished one gets a new run, otherwise a "
-        "new process is made. It outlives you and the hub. Waits until it has settled, so a command that fails at once is told "
-        "as such. Returns the process (id, name, pid, state, exit code), its first output, and a cursor for get_output.";
+        "Runs a command that keeps running after this call: dev servers, watchers, builds, tests. Start "
+        "ensures: if the same "
+        "command already runs in that directory you get that one (already_running), a finished one gets a "
+        "new run, otherwise a "
+        "new process is made. It outlives you and the hub. Waits until it has settled, so a command that "
+        "fails at once is told "
+        "as such. Returns the process (id, name, pid, state, exit code), its first output, and a cursor for "
+        "get_output.";
     tool.input_schema = input_schema();
     tool.output_schema = output_schema();
     tool.hints = {false, true, false, true};

@@ -10,11 +10,16 @@ namespace {
 
 std::string status_of(Refusal::Kind kind) {
     switch (kind) {
-        case Refusal::Kind::failed: return "failed";
-        case Refusal::Kind::usage: return "usage";
-        case Refusal::Kind::not_found: return "not_found";
-        case Refusal::Kind::ambiguous: return "ambiguous";
-        case Refusal::Kind::timed_out: return "timed_out";
+        case Refusal::Kind::failed:
+            return "failed";
+        case Refusal::Kind::usage:
+            return "usage";
+        case Refusal::Kind::not_found:
+            return "not_found";
+        case Refusal::Kind::ambiguous:
+            return "ambiguous";
+        case Refusal::Kind::timed_out:
+            return "timed_out";
     }
     return "failed";
 }
@@ -22,14 +27,16 @@ std::string status_of(Refusal::Kind kind) {
 }  // namespace
 
 const std::vector<Tool>& tools() {
-    static const std::vector<Tool> kTools = {start_tool(),      list_tool(),       get_status_tool(),    stop_tool(),
-                                             restart_tool(),    get_output_tool(), send_input_tool(),    get_log_paths_tool(),
-                                             clear_tool(),      shutdown_tool(),   hub_status_tool(),    hub_stop_tool()};
+    static const std::vector<Tool> kTools = {start_tool(),      list_tool(),          get_status_tool(),
+                                             stop_tool(),       restart_tool(),       get_output_tool(),
+                                             send_input_tool(), get_log_paths_tool(), clear_tool(),
+                                             shutdown_tool(),   hub_status_tool(),    hub_stop_tool()};
     return kTools;
 }
 
 const Tool* find_tool(const std::string& name) {
-    const auto found = std::find_if(tools().begin(), tools().end(), [&](const Tool& tool) { return tool.name == name; });
+    const auto found =
+        std::find_if(tools().begin(), tools().end(), [&](const Tool& tool) { return tool.name == name; });
     return found == tools().end() ? nullptr : &*found;
 }
 
@@ -46,7 +53,9 @@ Call call_tool(const Tool& tool, Context& context, const nlohmann::json& argumen
     return nullptr;
 }
 
-ToolResult refused(const Refusal& refusal) { return {status_of(refusal.kind()), nullptr, refusal.what()}; }
+ToolResult refused(const Refusal& refusal) {
+    return {status_of(refusal.kind()), nullptr, refusal.what()};
+}
 
 nlohmann::json process_schema() {
     return nlohmann::json::parse(R"({"type":"object","description":"Absent is null. Times are ISO 8601 UTC.",

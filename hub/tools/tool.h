@@ -21,7 +21,8 @@ struct ToolResult {
 };
 using OnToolResult = std::function<void(ToolResult)>;
 
-/// One thing that may be asked of the hub, by agents and people alike. The skins (MCP, control) know no tool by name.
+/// One thing that may be asked of the hub, by agents and people alike. The skins (MCP, control) know no tool
+/// by name.
 struct Tool {
     std::string name;
     std::string title;
@@ -34,7 +35,7 @@ struct Tool {
         bool idempotent = false;
         bool open_world = false;
     } hints;
-    bool core = false;  ///< listed without being asked for
+    bool core = false;        ///< listed without being asked for
     bool for_people = false;  ///< not a tool of agents: the control socket alone takes it
     std::function<Call(Context&, const nlohmann::json& arguments, const Caller&, OnToolResult)> run;
 };
@@ -53,10 +54,11 @@ ToolResult refused(const Refusal& refusal);
 /// For operations that answer with a value: `present` makes the result of it.
 template <class Value, class Present>
 OnResult<Value> presented(OnToolResult then, Present present) {
-    return [then = std::move(then), present = std::move(present)](const std::variant<Value, Refusal>& result) {
-        const auto* refusal = std::get_if<Refusal>(&result);
-        then(refusal != nullptr ? refused(*refusal) : present(std::get<Value>(result)));
-    };
+    return
+        [then = std::move(then), present = std::move(present)](const std::variant<Value, Refusal>& result) {
+            const auto* refusal = std::get_if<Refusal>(&result);
+            then(refusal != nullptr ? refused(*refusal) : present(std::get<Value>(result)));
+        };
 }
 
 }  // namespace pp::hub

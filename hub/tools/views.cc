@@ -11,8 +11,12 @@ namespace {
 
 using nlohmann::json;
 
-json text_or_null(const std::string& text) { return text.empty() ? json{} : json(text); }
-json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json(rundir::iso_time(time_ns)); }
+json text_or_null(const std::string& text) {
+    return text.empty() ? json{} : json(text);
+}
+json time_or_null(std::int64_t time_ns) {
+    return time_ns == 0 ? json{} : json(rundir::iso_time(time_ns));
+}
 
 json run_view(const RunRecord& run) {
     ring::Lifecycle life;
@@ -28,8 +32,8 @@ json run_view(const RunRecord& run) {
               {"duration_ms", is_timed ? json((run.ended_at_ns - run.started_at_ns) / 1'000'000) : json{}},
               {"outcome", outcome == rundir::Outcome::none ? json{} : json(rundir::outcome_name(outcome))},
               {"exit_code", run.exit_kind == ring::ExitKind::exited ? json(run.exit_value) : json{}},
-              {"signal",
-               run.exit_kind == ring::ExitKind::signaled ? json(rundir::signal_name(run.exit_value)) : json{}},
+              {"signal", run.exit_kind == ring::ExitKind::signaled ? json(rundir::signal_name(run.exit_value))
+                                                                   : json{}},
               {"core_dumped", run.core_dumped},
               {"user_ms", run.user_us / 1000},
               {"system_ms", run.system_us / 1000},
@@ -41,15 +45,24 @@ json run_view(const RunRecord& run) {
 
 std::string kind_name(rundir::EventKind kind) {
     switch (kind) {
-        case rundir::EventKind::started: return "started";
-        case rundir::EventKind::start_failed: return "start_failed";
-        case rundir::EventKind::stop_requested: return "stop_requested";
-        case rundir::EventKind::exited: return "exited";
-        case rundir::EventKind::tree_gone: return "tree_gone";
-        case rundir::EventKind::drained: return "drained";
-        case rundir::EventKind::taken_over: return "taken_over";
-        case rundir::EventKind::capture_fault: return "capture_fault";
-        case rundir::EventKind::input_closed: return "input_closed";
+        case rundir::EventKind::started:
+            return "started";
+        case rundir::EventKind::start_failed:
+            return "start_failed";
+        case rundir::EventKind::stop_requested:
+            return "stop_requested";
+        case rundir::EventKind::exited:
+            return "exited";
+        case rundir::EventKind::tree_gone:
+            return "tree_gone";
+        case rundir::EventKind::drained:
+            return "drained";
+        case rundir::EventKind::taken_over:
+            return "taken_over";
+        case rundir::EventKind::capture_fault:
+            return "capture_fault";
+        case rundir::EventKind::input_closed:
+            return "input_closed";
     }
     return kind == kMissingEvents ? "missing" : "unknown";
 }
@@ -86,7 +99,9 @@ json log_view(const LogStatus& log) {
 
 }  // namespace
 
-json process_view(const rundir::ProcessFiles& files) { return rundir::process_json(files, wall_clock_ns()); }
+json process_view(const rundir::ProcessFiles& files) {
+    return rundir::process_json(files, wall_clock_ns());
+}
 
 json hub_view(const HubStatus& status) {
     return {{"pid", status.pid},
@@ -148,7 +163,8 @@ std::string process_line(const rundir::ProcessFiles& files) {
     if (const auto descendants = view["descendants"].get<int>(); descendants > 0)
         text += ", " + std::to_string(descendants) + " descendant" + (descendants == 1 ? "" : "s") + " alive";
     if (!files.damage.empty()) text += ", damaged: " + files.damage;
-    return text + " — " + view["command"].get<std::string>() + " in " + view["working_directory"].get<std::string>();
+    return text + " — " + view["command"].get<std::string>() + " in " +
+           view["working_directory"].get<std::string>();
 }
 
 std::string quoted_output(const std::string& output) {
@@ -159,11 +175,12 @@ std::string quoted_output(const std::string& output) {
 std::string status_text(const StatusResult& status) {
     std::string text = process_line(status.process) + "\n" + "It " + status.why + ".\n";
     for (const auto& member : status.tree)
-        text += "  pid " + std::to_string(member.pid) + " (of " + std::to_string(member.parent) + ") " + member.state + " " +
-                std::to_string(member.memory_kib) + " KiB " + member.command + "\n";
-    text += "log: cursors " + std::to_string(status.log.begin) + " to " + std::to_string(status.log.end) + " of " +
-            std::to_string(status.log.capacity) + " bytes kept";
-    if (status.log.dropped_bytes > 0) text += ", " + std::to_string(status.log.dropped_bytes) + " refused by the disk";
+        text += "  pid " + std::to_string(member.pid) + " (of " + std::to_string(member.parent) + ") " +
+                member.state + " " + std::to_string(member.memory_kib) + " KiB " + member.command + "\n";
+    text += "log: cursors " + std::to_string(status.log.begin) + " to " + std::to_string(status.log.end) +
+            " of " + std::to_string(status.log.capacity) + " bytes kept";
+    if (status.log.dropped_bytes > 0)
+        text += ", " + std::to_string(status.log.dropped_bytes) + " refused by the disk";
     if (!status.log.damage.empty()) text += ", damaged: " + status.log.damage;
     text += "\nruns: " + std::to_string(status.runs.size()) + " known";
     for (std::size_t i = 0; i < status.runs.size() && i < 5; ++i) {
@@ -178,7 +195,8 @@ std::string status_text(const StatusResult& status) {
 
 std::string hub_text(const HubStatus& status) {
     std::string text = "pp-hub " + status.version + ", pid " + std::to_string(status.pid) + ", " +
-                       std::to_string(status.processes) + " processes, " + std::to_string(status.shims) + " shims";
+                       std::to_string(status.processes) + " processes, " + std::to_string(status.shims) +
+                       " shims";
     text += status.mcp_url.empty() ? "\nno TCP port: " + status.port_problem : "\nMCP at " + status.mcp_url;
     if (!status.mcp_socket.empty()) text += "\nand on " + status.mcp_socket;
     if (!status.history_problem.empty()) text += "\nhistory: " + status.history_problem;
