@@ -464,6 +464,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     store_sources();
     apply(Event::main_exited);
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
+    tell_drained();
     consider_ending();
 }
 
@@ -497,7 +498,7 @@ void Shim::note_capture_faults() {
 void Shim::on_pipe_end(std::uint32_t run, ring::Stream stream) {
     keeper_->withdraw(HeldKind::output, run, stream);
     store_sources();
-    if (capture_.empty()) append(new_event(EventKind::drained));
+    tell_drained();
     consider_ending();
 }
 
@@ -609,8 +610,14 @@ void Shim::tell_tree_gone() {
     append(new_event(EventKind::tree_gone));
 }
 
+/// Once per run, and after its exit: a main that ends closes its pipes a moment before it can be waited for.
+void Shim::tell_drained() {
+    if (life_.exit_kind == ring::ExitKind::none || !capture_.empty()) return;
+    if (!already_told(EventKind::drained, life_.run)) append(new_event(EventKind::drained));
+}
+
 bool Shim::already_told(EventKind kind, std::uint32_t run) const {
-    const auto next = const_cast<ring::Writer&>(writer_).page()->next_event.load();
+    const auto next = writer_.page()->next_event.load();
     for (auto number = next > 64 ? next - 64 : 1; number < next; ++number) {
         const auto event = events_.find(number);
         if (event && event->kind == kind && event->run == run) return true;

@@ -89,6 +89,7 @@ class Shim {
     void store_sources();
     void note_capture_faults();
     void tell_tree_gone();
+    void tell_drained();
     void consider_ending();
     void end();
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/base64.h"
 #include "cli/failure.h"
+#include "protocol/wire/base64.h"
 
 namespace pp::cli {
 namespace {
@@ -95,7 +95,7 @@ void StdinPump::send() {
         settle();
         return;
     } else {
-        arguments["base64"] = base64(pending_);
+        arguments["base64"] = wire::to_base64(pending_);
     }
     if (at_end_ && sent == pending_.size()) arguments["eof"] = true;
     asking_ = true;

@@ -55,6 +55,7 @@ class Writer {
 
     [[nodiscard]] std::uint64_t tail() const { return tail_; }
     [[nodiscard]] StatePage& page() { return page_; }
+    [[nodiscard]] const StatePage& page() const { return page_; }
     [[nodiscard]] std::uint64_t dropped_bytes() const { return dropped_bytes_; }
     /// errno of the disk's last refusal, 0 once it takes bytes again.
     [[nodiscard]] int capture_error() const { return capture_error_; }

@@ -24,7 +24,7 @@ enum class EventKind : std::uint32_t {
     stop_requested = 3,  ///< signal
     exited = 4,          ///< exit fields, cursor = end of what main wrote
     tree_gone = 5,       ///< main and all descendants have ended; survivors of a stop are told by `descendants`
-    drained = 6,         ///< every pipe has reached EOF: the log is complete
+    drained = 6,         ///< main has exited and every pipe reached EOF: the log is complete
     taken_over = 7,      ///< a successor shim goes on
     capture_fault = 8,   ///< exit.value = errno of the disk's refusal; 0: it takes bytes again
     input_closed = 9,    ///< stdin was closed on request

@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 
-#include "cli/base64.h"
 #include "cli/run/stdin_pump.h"
 
 using namespace pp::cli;
@@ -17,13 +16,4 @@ TEST_CASE("input is text as far as its characters are whole", "[cli][stdin]") {
         CHECK(text.size == 2);
         CHECK_FALSE(text.unfinished);
     }
-}
-
-TEST_CASE("bytes that are no text go as base64", "[cli][stdin]") {
-    CHECK(base64("") == "");
-    CHECK(base64("f") == "Zg==");
-    CHECK(base64("fo") == "Zm8=");
-    CHECK(base64("foo") == "Zm9v");
-    CHECK(base64("foob") == "Zm9vYg==");
-    CHECK(base64("\xff\xfe\xfd") == "//79");
 }

@@ -1,3 +1,5 @@
+#include "hub/history/history.h"
+
 #include <sqlite3.h>
 
 #include <catch2/catch.hpp>
@@ -6,7 +8,6 @@
 #include <fstream>
 
 #include "hub/event_loop.h"
-#include "hub/history/history.h"
 #include "tests/support/temp_dir.h"
 
 using namespace pp;
@@ -42,9 +43,9 @@ struct Fixture {
     Fixture() {
         home.prepare();
         log = std::make_unique<Log>(home.log("hub"));
-        history = std::make_unique<History>(loop, home, *log, [this](std::uint64_t process, std::uint64_t number) {
-            committed[process] = number;
-        });
+        history = std::make_unique<History>(
+            loop, home, *log,
+            [this](std::uint64_t process, std::uint64_t number) { committed[process] = number; });
     }
 
     void run_until(const std::function<bool()>& done) {

@@ -1,7 +1,8 @@
+#include "hub/operations/moment.h"
+
 #include <catch2/catch.hpp>
 
 #include "hub/operations/login_environment.h"
-#include "hub/operations/moment.h"
 
 using namespace pp;
 using namespace pp::hub;
@@ -26,8 +27,8 @@ TEST_CASE("a moment is ISO 8601 or how long ago", "[hub][moment]") {
 }
 
 TEST_CASE("what is no moment is not taken for one", "[hub][moment]") {
-    for (const char* text : {"", "yesterday", "5 m", "-5m", "5y", "2027-02-31", "2027-13-01", "2027-01-15T25:00",
-                             "2027-01-15T08:00:00Zx", "inf", "nan", "1e300"})
+    for (const char* text : {"", "yesterday", "5 m", "-5m", "5y", "2027-02-31", "2027-13-01",
+                             "2027-01-15T25:00", "2027-01-15T08:00:00Zx", "inf", "nan", "1e300"})
         CHECK_FALSE(find_moment(text, kNow));
 }
 

@@ -128,14 +128,17 @@ TEST_CASE("a string with shell syntax goes through a shell, any other is split a
     CHECK(prepare({"npm  run\tdev", {}}).argv == std::vector<std::string>{"npm", "run", "dev"});
     CHECK(prepare({"a && b", {}}).argv == std::vector<std::string>{"bash", "-c", "a && b"});
     CHECK(prepare({"a && b", {}}, false).argv == std::vector<std::string>{"sh", "-c", "a && b"});
-    for (const char c : std::string{"|&;<>()$`\"'\\*?[]{}#~=!%\n"}) CHECK(has_shell_syntax(std::string{"a "} + c));
+    for (const char c : std::string{"|&;<>()$`\"'\\*?[]{}#~=!%\n"})
+        CHECK(has_shell_syntax(std::string{"a "} + c));
     CHECK(prepare({"echo *", false}).argv == std::vector<std::string>{"echo", "*"});
     CHECK(prepare({"echo x", true}).argv == std::vector<std::string>{"bash", "-c", "echo x"});
-    CHECK(prepare({"echo x", std::string{"/bin/zsh"}}).argv == std::vector<std::string>{"/bin/zsh", "-c", "echo x"});
+    CHECK(prepare({"echo x", std::string{"/bin/zsh"}}).argv ==
+          std::vector<std::string>{"/bin/zsh", "-c", "echo x"});
 }
 
 TEST_CASE("an argv is executed as it is and shown as a shell would take it", "[hub][command]") {
-    const auto command = prepare({std::vector<std::string>{"sh", "-c", "echo 'a'; exit 7", "--port=80", ""}, {}});
+    const auto command =
+        prepare({std::vector<std::string>{"sh", "-c", "echo 'a'; exit 7", "--port=80", ""}, {}});
     CHECK(command.argv[2] == "echo 'a'; exit 7");
     CHECK(command.text == R"(sh -c 'echo '\''a'\''; exit 7' --port=80 '')");
 }

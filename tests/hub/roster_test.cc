@@ -1,3 +1,5 @@
+#include "hub/shims/roster.h"
+
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -6,7 +8,6 @@
 
 #include "hub/event_loop.h"
 #include "hub/log.h"
-#include "hub/shims/roster.h"
 #include "protocol/wire/codec.h"
 #include "tests/support/temp_dir.h"
 
@@ -28,15 +29,23 @@ struct Fixture {
     std::vector<std::uint64_t> deaths;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> events;
     std::uint64_t last_event = 0;
-    Roster roster{loop, log, path, context, 99,
-                  {[this](std::uint64_t) { return last_event; }, [this](std::uint64_t process) { hellos.push_back(process); },
-                   [this](std::uint64_t process, const rundir::Event& event) { events.emplace_back(process, event.number); },
+    Roster roster{loop,
+                  log,
+                  path,
+                  context,
+                  99,
+                  {[this](std::uint64_t) { return last_event; },
+                   [this](std::uint64_t process) { hellos.push_back(process); },
+                   [this](std::uint64_t process, const rundir::Event& event) {
+                       events.emplace_back(process, event.number);
+                   },
                    [this](std::uint64_t process) { deaths.push_back(process); }}};
 
     std::function<bool()> is_done;
 
     Fixture() {
-        loop.on_prepare([this] { return is_done && is_done(); });  // it may have come true just before the sleep
+        loop.on_prepare(
+            [this] { return is_done && is_done(); });  // it may have come true just before the sleep
     }
 
     void run_until(const std::function<bool()>& done) {
@@ -79,7 +88,8 @@ struct FakeShim {
         fixture.run_until([&] {
             while (auto frame = channel.try_receive()) received.push_back(frame->bytes);
             while (!received.empty() && !found) {
-                if (wire::type_of(received.front()) == Message::kType) found = wire::decode<Message>(received.front());
+                if (wire::type_of(received.front()) == Message::kType)
+                    found = wire::decode<Message>(received.front());
                 received.pop_front();
             }
             return found.has_value();
@@ -156,7 +166,8 @@ TEST_CASE("a successor gets a stop again, but input is never sent twice", "[hub]
     CHECK(stopped->kind == Roster::Answer::Kind::done);
 }
 
-TEST_CASE("a shim that asks to end is released, and is leaving unless a start crossed its Bye", "[hub][roster]") {
+TEST_CASE("a shim that asks to end is released, and is leaving unless a start crossed its Bye",
+          "[hub][roster]") {
     Fixture fixture;
     FakeShim shim{fixture};
     shim.hello(12);

@@ -1,9 +1,10 @@
+#include "hub/config/settings.h"
+
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "hub/config/settings.h"
 #include "hub/token.h"
 #include "tests/support/temp_dir.h"
 

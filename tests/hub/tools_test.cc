@@ -37,7 +37,10 @@ TEST_CASE("the list of tools is small enough for every agent", "[hub][tools]") {
                           {"inputSchema", tool.input_schema},
                           {"outputSchema", tool.output_schema},
                           {"annotations",
-                           {{"readOnlyHint", true}, {"destructiveHint", true}, {"idempotentHint", true}, {"openWorldHint", true}}}};
+                           {{"readOnlyHint", true},
+                            {"destructiveHint", true},
+                            {"idempotentHint", true},
+                            {"openWorldHint", true}}}};
         const auto size = listed.dump().size();
         CHECK(size <= 5 * 1024);
         CHECK(tool.description.size() <= 600);
@@ -54,12 +57,14 @@ TEST_CASE("every tool says what it takes and gives, and takes nothing else", "[h
         CHECK(tool.output_schema.at("type") == "object");
         CHECK(tool.run);
         CHECK(find_tool(tool.name) == &tool);
-        for (const auto* combiner : {"anyOf", "oneOf", "allOf", "$ref"}) CHECK_FALSE(tool.input_schema.contains(combiner));
+        for (const auto* combiner : {"anyOf", "oneOf", "allOf", "$ref"})
+            CHECK_FALSE(tool.input_schema.contains(combiner));
     }
 }
 
 TEST_CASE("an unknown parameter is refused with the nearest known one", "[hub][tools]") {
-    CHECK(complaint({{"lnes", 1}}, [](const auto&) {}) == "there is no parameter 'lnes'; did you mean 'lines'?");
+    CHECK(complaint({{"lnes", 1}}, [](const auto&) {}) ==
+          "there is no parameter 'lnes'; did you mean 'lines'?");
     CHECK(complaint({{"options", {{"stdn", "x"}}}}, [](const auto& a) { (void)a.nested("options"); }) ==
           "there is no parameter 'options.stdn'; did you mean 'options.stdin'?");
 }
@@ -71,7 +76,8 @@ TEST_CASE("a parameter of the wrong kind is told what it must be", "[hub][tools]
           "parameter 'lines' must be an integer from 0 to 9, but is 1.5");
     CHECK(complaint({{"stream", "c"}}, [](const auto& a) { (void)a.choice("stream"); }) ==
           "parameter 'stream' must be \"a\" or \"b\", but is \"c\"");
-    CHECK(complaint(json::object(), [](const auto& a) { (void)a.target(); }).find("'process' must be") != std::string::npos);
+    CHECK(complaint(json::object(), [](const auto& a) { (void)a.target(); }).find("'process' must be") !=
+          std::string::npos);
     CHECK(complaint(json::array(), [](const auto&) {}) == "the arguments must be an object");
     CHECK(complaint({{"lines", 2.0}}, [](const auto& a) { CHECK(a.integer("lines", 0, 9) == 2); }).empty());
 }

@@ -57,7 +57,7 @@ TEST_CASE("stdin stays open to cat while its shim is killed", "[shim][kill][inpu
 TEST_CASE("a child that ends while its shim is dead is told with its true code", "[shim][kill]") {
     World world;
     for (std::uint64_t i = 1; i <= 20; ++i) {
-        const pid_t shim = world.start(world.shell(i, "echo up; trap 'exit 5' USR1; while :; do sleep 1000 & wait; done"));
+        const pid_t shim = world.start(world.shell(i, "trap 'exit 5' USR1; echo up; while :; do sleep 1000 & wait; done"));
         world.wait_for_output(i, "up");
         const pid_t main = world.state(i).lifecycle.main_pid;
         ::kill(shim, SIGKILL);
@@ -71,7 +71,7 @@ TEST_CASE("a child that ends while its shim is dead is told with its true code",
 TEST_CASE("with shim and keeper dead at once the child lives on, and its output goes on", "[shim][keeper][kill]") {
     World world;
     const pid_t shim = world.start(world.shell(
-        1, "echo before; trap 'echo after; exit 6' USR1; while :; do sleep 1000 & wait; done"));
+        1, "trap 'echo after; exit 6' USR1; echo before; while :; do sleep 1000 & wait; done"));
     world.wait_for_output(1, "before");
     const pid_t main = world.state(1).lifecycle.main_pid;
     ::kill(world.keeper_pid(), SIGSTOP);  // lest it starts a successor before it is killed
@@ -89,7 +89,7 @@ TEST_CASE("with shim and keeper dead at once the child lives on, and its output 
 
 TEST_CASE("a killed keeper is replaced, and a shim killed after that is too", "[keeper][kill]") {
     World world;
-    const pid_t shim = world.start(world.shell(1, "echo before; trap 'echo got it; exit 4' USR1; while :; do sleep 1000 & wait; done"));
+    const pid_t shim = world.start(world.shell(1, "trap 'echo got it; exit 4' USR1; echo before; while :; do sleep 1000 & wait; done"));
     world.wait_for_output(1, "before\n");
     const auto main = world.state(1).lifecycle.main_pid;
     const pid_t keeper = world.keeper_pid();
