@@ -18,6 +18,12 @@ constexpr int kQuietPipe = 64 << 10;  // the kernel's default; 64 pipes of 1 MiB
 constexpr int kHotPipe = 256 << 10;
 constexpr std::size_t kTurnBudget = 4u << 20;  // bytes of one pipe before the others get their turn
 
+/// Empty, and nobody has it open for writing.
+bool is_at_end(int pipe) {
+    pollfd polled{pipe, POLLIN, 0};
+    return ::poll(&polled, 1, 0) == 1 && polled.revents == POLLHUP;
+}
+
 }  // namespace
 
 struct Capture::Source {
@@ -114,6 +120,7 @@ void Capture::drain_what_is_there(std::uint32_t run) {
             left -= std::min(left, taken);
         }
         if (waiting > 0) callbacks_.on_output();
+        if (!ended && is_at_end(source.pipe.get())) take(source, 1, ended);
         if (ended) end(source);
     }
 }

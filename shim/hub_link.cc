@@ -37,10 +37,7 @@ void HubLink::look_for_hub() {
         return;
     }
     epoch_ = epoch->epoch;
-    hub_watch_ = std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) {
-        drop();
-        callbacks_.on_lost();
-    });
+    hub_watch_ = std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) { drop(); });
     channel_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [](short) {});
     wire::Hello hello;
     hello.version = PP_VERSION;
@@ -79,7 +76,7 @@ void HubLink::on_frame(const std::string& bytes) {
         case wire::Welcome::kType: return on_welcome(wire::decode<wire::Welcome>(bytes));
         case wire::Ack::kType:
             acknowledged_ = std::max(acknowledged_, wire::decode<wire::Ack>(bytes).number);
-            return callbacks_.on_acked();
+            return;
         case wire::StartRun::kType: return callbacks_.on_start(wire::decode<wire::StartRun>(bytes));
         case wire::Stop::kType: return callbacks_.on_stop(wire::decode<wire::Stop>(bytes));
         case wire::Signal::kType: return callbacks_.on_signal(wire::decode<wire::Signal>(bytes));
@@ -105,7 +102,6 @@ void HubLink::on_welcome(const wire::Welcome& welcome) {
     for (auto number = std::max(welcome.from_event, oldest); number < next; ++number) {
         if (const auto event = events_.find(number)) send(wire::EventMessage{*event});
     }
-    callbacks_.on_acked();
 }
 
 bool HubLink::owes_acknowledgement() const {

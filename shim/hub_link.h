@@ -27,8 +27,6 @@ class HubLink {
         std::function<void(const wire::Signal&)> on_signal;
         std::function<void(wire::Input)> on_input;
         std::function<void()> on_release;  ///< the hub has nothing more for us
-        std::function<void()> on_acked;    ///< some events were acknowledged
-        std::function<void()> on_lost;
     };
 
     HubLink(os::Loop& loop, const rundir::Home& home, std::uint64_t process, const rundir::EventLog& events,

@@ -93,8 +93,7 @@ Shim::Shim(Setup setup)
                            [this](wire::Input request) { on_input(std::move(request)); },
                            [this] {
                                if (said_bye_) end();
-                           },
-                           [this] { consider_ending(); }, [this] { consider_ending(); }});
+                           }});
     input_.on_closed([this] {
         keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
         append(new_event(EventKind::input_closed));
@@ -109,8 +108,10 @@ Shim::Shim(Setup setup)
     }
     // the socket is bound: a hub that listens from now on kicks, one that listened before is in hub.epoch
     hub_->look_for_hub();
-    loop_.on_prepare([this] { return hub_->drain(); });
-    consider_ending();
+    loop_.on_prepare([this] {
+        const bool more = hub_->drain();
+        return consider_ending() || more;
+    });
 }
 
 Shim::~Shim() = default;
@@ -136,15 +137,19 @@ void Shim::resume() {
         return apply(Event::start_requested);
     }
     state_ = resumed(life_.exit_kind == ring::ExitKind::none, was_stopping, life_.start_next != 0);
-    append(new_event(EventKind::taken_over));
     find_pipes_in_proc();
-    if (life_.exit_kind == ring::ExitKind::none)
+    append(new_event(EventKind::taken_over));
+    life_.drained = 0;  // the dead shim may not have come to tell it
+    if (life_.exit_kind == ring::ExitKind::none) {
         resume_main();
-    else
+    } else {
         tree_.scan(0);
+        tell_exit();
+    }
     publish();
     if (state_.phase == Phase::stopping || state_.phase == Phase::clearing) arm_grace();
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
+    tell_drained();
 }
 
 void Shim::resume_main() {
@@ -257,7 +262,6 @@ void Shim::begin_run() {
     auto event = new_event(EventKind::started);
     event.start_time = life_.main_start_time;
     append(event);
-    publish();
     keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
     main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
     input_.open(std::move(pipes.input_ours), life_.run);
@@ -274,11 +278,10 @@ void Shim::fail_start(int error, const char* failed) {
     auto event = new_event(EventKind::start_failed);
     std::strncpy(event.text, failed, sizeof event.text - 1);
     append(event);
-    publish();
     for (const auto token : std::exchange(start_tokens_, {}))
         answer(token, std::string{"could not "} + failed + ": " + os::error_text(error));
     apply(Event::start_failed);
-    consider_ending();
+    tell_drained();
 }
 
 // Deciding and doing ---------------------------------------------------------------------------------------------------
@@ -306,8 +309,7 @@ void Shim::perform(Action action) {
             finish_stop();
             return apply(Event::start_requested);
         case Action::note_tree_gone:
-            tell_tree_gone();
-            return consider_ending();
+            return tell_tree_gone();
     }
 }
 
@@ -326,7 +328,6 @@ void Shim::signal_main() {
     auto event = new_event(EventKind::stop_requested);
     event.signal = stop_signal_;
     append(event);
-    publish();
     if (grace_.count() > 0 && !main_.ended()) ::kill(-main_.pid(), stop_signal_);
     arm_grace();
 }
@@ -354,10 +355,10 @@ void Shim::finish_stop() {
     life_.survivors = static_cast<std::uint32_t>(tree_.size() + (main_ ? 1 : 0));
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
     if (!state_.start_next && state_.phase == Phase::finished) life_.state = ring::LifeState::finished;
+    if (!main_ && tree_.empty()) capture_.drain_what_is_there(life_.run);  // and its end: nobody writes any more
     tell_tree_gone();
     publish();
     for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, tree_.text());
-    consider_ending();
 }
 
 // What happens ---------------------------------------------------------------------------------------------------------
@@ -444,12 +445,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     main_watch_.reset();
     tree_.scan(0);
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
-    if (!already_told(EventKind::exited, life_.run)) {
-        auto event = new_event(EventKind::exited);
-        event.pid = life_.main_pid;
-        append(event);
-    }
-    publish();
+    tell_exit();
     if (ended.get() >= 0) ended.reap();
     writer_.page()->spawned_pid.store(0);
     keeper_->withdraw(HeldKind::child, life_.run, ring::Stream::merged);
@@ -465,7 +461,6 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     apply(Event::main_exited);
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
     tell_drained();
-    consider_ending();
 }
 
 void Shim::on_tree_change() {
@@ -487,19 +482,16 @@ void Shim::note_capture_faults() {
     life_.capture_error = static_cast<std::uint32_t>(writer_.capture_error());
     life_.read_fallback = writer_.read_fallback() ? 1 : 0;
     life_.dropped_bytes = writer_.dropped_bytes();
-    if (changed) {
-        auto event = new_event(EventKind::capture_fault);
-        event.exit_value = writer_.capture_error();
-        append(event);
-    }
-    publish();
+    if (!changed) return publish();
+    auto event = new_event(EventKind::capture_fault);
+    event.exit_value = writer_.capture_error();
+    append(event);
 }
 
 void Shim::on_pipe_end(std::uint32_t run, ring::Stream stream) {
     keeper_->withdraw(HeldKind::output, run, stream);
     store_sources();
     tell_drained();
-    consider_ending();
 }
 
 void Shim::on_new_keeper() {
@@ -599,7 +591,9 @@ rundir::Event Shim::new_event(EventKind kind) const {
     return event;
 }
 
+/// The page first: whoever hears of something finds it there. What is lost in between is told by the successor.
 void Shim::append(rundir::Event event) {
+    publish();
     events_.append(writer_.page(), event);
     if (hub_) hub_->send_event(event);
 }
@@ -610,10 +604,20 @@ void Shim::tell_tree_gone() {
     append(new_event(EventKind::tree_gone));
 }
 
+void Shim::tell_exit() {
+    const bool has_run = life_.exit_kind != ring::ExitKind::not_started;
+    const auto kind = has_run ? EventKind::exited : EventKind::start_failed;
+    if (already_told(kind, life_.run)) return publish();
+    append(new_event(kind));
+}
+
 /// Once per run, and after its exit: a main that ends closes its pipes a moment before it can be waited for.
 void Shim::tell_drained() {
-    if (life_.exit_kind == ring::ExitKind::none || !capture_.empty()) return;
-    if (!already_told(EventKind::drained, life_.run)) append(new_event(EventKind::drained));
+    if (life_.exit_kind == ring::ExitKind::none || !capture_.empty() || life_.drained != 0) return;
+    life_.drained = 1;
+    const bool has_run = life_.exit_kind != ring::ExitKind::not_started;
+    if (!has_run || already_told(EventKind::drained, life_.run)) return publish();
+    append(new_event(EventKind::drained));
 }
 
 bool Shim::already_told(EventKind kind, std::uint32_t run) const {
@@ -642,17 +646,18 @@ void Shim::store_sources() {
     for (; used < ring::kMaxSources; ++used) sources[used] = ring::Source{};
 }
 
-/// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do.
-void Shim::consider_ending() {
-    if (!hub_ || state_.phase != Phase::finished || main_ || !tree_.empty() || !capture_.empty()) return;
-    if (life_.drained == 0) {
-        life_.drained = 1;
-        publish();
+/// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do. Looked at
+/// before every sleep, so that what happened in between has been told in its order. True if there was something to say.
+bool Shim::consider_ending() {
+    if (state_.phase != Phase::finished || main_ || !tree_.empty() || !capture_.empty() || said_bye_) return false;
+    if (!hub_->connected()) {  // the events are on disk for whoever comes
+        end();
+        return false;
     }
-    if (!hub_->connected()) return end();  // the events are on disk for whoever comes
-    if (hub_->owes_acknowledgement() || said_bye_) return;
+    if (hub_->owes_acknowledgement()) return false;
     said_bye_ = true;
     hub_->say_bye();
+    return true;
 }
 
 void Shim::end() {

@@ -88,9 +88,10 @@ class Shim {
     [[nodiscard]] bool already_told(rundir::EventKind kind, std::uint32_t run) const;
     void store_sources();
     void note_capture_faults();
+    void tell_exit();
     void tell_tree_gone();
     void tell_drained();
-    void consider_ending();
+    bool consider_ending();
     void end();
 
     rundir::Home home_;

@@ -68,7 +68,7 @@ struct Lifecycle {
     std::uint64_t system_us = 0;
     std::uint64_t max_resident_kib = 0;
     std::uint32_t restarts = 0;  ///< runs after the first
-    std::uint32_t drained = 0;   ///< every pipe of every run has reached EOF
+    std::uint32_t drained = 0;   ///< main has exited, and every pipe of every run reached EOF
     std::int32_t shim_pid = 0;
     std::uint32_t generation = 0;
     std::uint64_t dropped_bytes = 0;  ///< refused by the disk, over all runs

@@ -40,7 +40,7 @@ TEST_CASE("a signal from outside is told as such", "[shim][exit]") {
 TEST_CASE("a program that is not there is an error of the start, with its errno", "[shim][start]") {
     World world;
     world.start(world.launch(1, {"no-such-program-here"}));
-    const auto state = world.wait_until_finished(1);
+    const auto state = world.wait_until_drained(1);
     CHECK(state.lifecycle.exit_kind == ring::ExitKind::not_started);
     CHECK(state.lifecycle.exit_value == ENOENT);
     REQUIRE(!world.events(1).empty());
@@ -52,7 +52,7 @@ TEST_CASE("a missing directory is an error of the start", "[shim][start]") {
     auto launch = world.shell(1, "true");
     launch.working_directory = "/no/such/directory";
     world.start(launch);
-    const auto state = world.wait_until_finished(1);
+    const auto state = world.wait_until_drained(1);
     CHECK(state.lifecycle.exit_kind == ring::ExitKind::not_started);
     CHECK(std::string{world.events(1).front().text} == "change directory");
 }
