@@ -2,11 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 namespace pp::hub {
 namespace {
+
+/// A shim whose process has just ended is gone within milliseconds, unless somebody outside the tree holds its pipes.
+constexpr std::chrono::milliseconds kEndingLimit{1000};
 
 /// Empty, or why it must stay.
 std::string why_kept(const Context& context, const rundir::ProcessFiles& files) {
@@ -17,6 +23,11 @@ std::string why_kept(const Context& context, const rundir::ProcessFiles& files) 
                "); stop it first";
     if (files.held) return "its output is still being read: something holds its pipes open";
     return {};
+}
+
+bool is_ending(const Context& context, const rundir::ProcessFiles& files) {
+    return files.held && !context.registry.is_beginning(files.number) && !has_live_main(files) &&
+           files.lifecycle().descendants == 0;
 }
 
 std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& arguments,
@@ -30,43 +41,92 @@ std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& a
     return found;
 }
 
-}  // namespace
+void remove_files(const rundir::Home& home, const std::vector<std::uint64_t>& processes) {
+    for (const auto process : processes) {
+        std::error_code ignored;
+        ::unlink(home.state_page(process).c_str());
+        ::unlink(home.shim_socket(process).c_str());
+        std::filesystem::remove_all(home.process(process), ignored);
+    }
+}
 
-Call clear(Context& context, const ClearArguments& arguments, const Caller& caller,
-           OnResult<ClearResult> then) {
-    const auto call = std::make_shared<OnResult<ClearResult>>(std::move(then));
-    try {
+/// Waits for those that are just ending, then forgets what may be forgotten.
+class Clearing : public std::enable_shared_from_this<Clearing> {
+  public:
+    Clearing(Context& context, std::vector<std::uint64_t> processes, bool is_one, OnResult<ClearResult> then)
+        : context_{context},
+          processes_{std::move(processes)},
+          is_one_{is_one},
+          then_{std::move(then)},
+          limit_{context.loop, [this] { finish(); }} {}
+
+    void begin() {
+        for (const auto process : processes_) {
+            if (!is_ending(context_, context_.registry.refresh(process))) continue;
+            changes_.push_back(context_.registry.on_change(process, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->look();
+            }));
+        }
+        limit_.set(kEndingLimit);
+        look();
+    }
+
+  private:
+    void look() {
+        const bool any_ending = std::any_of(processes_.begin(), processes_.end(), [this](auto process) {
+            return context_.registry.knows(process) && is_ending(context_, context_.registry.files(process));
+        });
+        if (!any_ending) limit_.set(std::chrono::milliseconds{0});  // not now: the registry may be telling us
+    }
+
+    void finish() {
+        const auto self = shared_from_this();  // the answer may drop us
+        limit_.clear();
+        changes_.clear();
         ClearResult result;
-        const bool is_one = !arguments.target.process.empty();
-        for (const auto process : meant(context, arguments, caller)) {
-            const auto files = context.registry.refresh(process);
-            const auto why = why_kept(context, files);
-            if (!why.empty() && is_one)
-                throw Refusal(Refusal::Kind::failed, describe(files) + " was not cleared: " + why);
+        for (const auto process : processes_) {
+            if (!context_.registry.knows(process)) continue;  // another clear was first
+            const auto files = context_.registry.refresh(process);
+            const auto why = why_kept(context_, files);
+            if (!why.empty() && is_one_)
+                return then_(Refusal(Refusal::Kind::failed, describe(files) + " was not cleared: " + why));
             if (!why.empty()) {
                 result.kept.push_back({process, why});
                 continue;
             }
-            context.registry.forget(process);
-            context.history.forget(process);
+            context_.registry.forget(process);
+            context_.history.forget(process);
             result.cleared.push_back(process);
         }
-        const std::weak_ptr<OnResult<ClearResult>> weak = call;
-        context.worker.post([home = context.home, result, weak]() -> Worker::Then {
-            for (const auto process : result.cleared) {
-                std::error_code ignored;
-                ::unlink(home.state_page(process).c_str());
-                ::unlink(home.shim_socket(process).c_str());
-                std::filesystem::remove_all(home.process(process), ignored);
-            }
+        context_.worker.post([home = context_.home, result, weak = weak_from_this()]() -> Worker::Then {
+            remove_files(home, result.cleared);
             return [result, weak] {
-                if (const auto answer = weak.lock()) (*answer)(result);
+                if (const auto clearing = weak.lock()) clearing->then_(result);
             };
         });
-    } catch (const Refusal& refusal) {
-        (*call)(refusal);
     }
-    return call;
+
+    Context& context_;
+    std::vector<std::uint64_t> processes_;
+    bool is_one_;
+    OnResult<ClearResult> then_;
+    EventLoop::Timer limit_;
+    std::vector<Subscription> changes_;
+};
+
+}  // namespace
+
+Call clear(Context& context, const ClearArguments& arguments, const Caller& caller,
+           OnResult<ClearResult> then) {
+    try {
+        const auto clearing = std::make_shared<Clearing>(context, meant(context, arguments, caller),
+                                                         !arguments.target.process.empty(), then);
+        clearing->begin();
+        return clearing;
+    } catch (const Refusal& refusal) {
+        then(refusal);
+        return nullptr;
+    }
 }
 
 }  // namespace pp::hub

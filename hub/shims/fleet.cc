@@ -83,11 +83,12 @@ void Fleet::kick(std::uint64_t process) {
     }
 }
 
-/// Its run has not ended as far as anybody recorded, or its pipes may hold output still.
+/// Its run has not ended as far as anybody recorded, its pipes may hold output still, or what it started lives on.
 bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
     if (files.held || !files.launch || !files.state || !files.state->this_boot) return false;
     const auto life = files.lifecycle();
-    return life.run > 0 && (life.exit_kind == ring::ExitKind::none || life.drained == 0);
+    return life.run > 0 &&
+           (life.exit_kind == ring::ExitKind::none || life.drained == 0 || life.descendants > 0);
 }
 
 /// For what lives without one.
