@@ -50,6 +50,7 @@ void Registry::forget(std::uint64_t number) {
     files_.erase(number);
     beginning_.erase(number);
     table_.erase(number);
+    forgotten_.insert(number);
 }
 
 std::vector<std::uint64_t> Registry::numbers() const {

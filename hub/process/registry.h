@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "hub/process/table.h"
@@ -21,6 +22,8 @@ class Registry {
     /// Reads a process's files, and takes it up if it is new.
     const rundir::ProcessFiles& refresh(std::uint64_t number);
     void forget(std::uint64_t number);
+    /// Its number is not given again: what is still told of it is told too late.
+    [[nodiscard]] bool has_forgotten(std::uint64_t number) const { return forgotten_.contains(number); }
 
     [[nodiscard]] bool knows(std::uint64_t number) const { return files_.contains(number); }
     [[nodiscard]] std::vector<std::uint64_t> numbers() const;
@@ -43,6 +46,7 @@ class Registry {
     rundir::Home home_;
     std::map<std::uint64_t, rundir::ProcessFiles> files_;
     std::map<std::uint64_t, int> beginning_;
+    std::set<std::uint64_t> forgotten_;
     std::map<std::uint64_t, std::map<std::uint64_t, std::function<void()>>> callbacks_;
     std::uint64_t next_id_ = 1;
     Table table_;

@@ -93,7 +93,7 @@ bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
 
 /// For what lives without one.
 void Fleet::want_shim(std::uint64_t process) {
-    if (roster_.presence(process) != Roster::Presence::absent) return;
+    if (roster_.presence(process) != Roster::Presence::absent || parts_.registry.has_forgotten(process)) return;
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return kick(process);
     if (!needs_shim(files))
@@ -112,6 +112,7 @@ void Fleet::want_shim(std::uint64_t process) {
 // -------------------------------------------------------------------------------------------------------
 
 void Fleet::on_hello(std::uint64_t process) {
+    if (parts_.registry.has_forgotten(process)) return;
     orphaned_.erase(process);
     given_up_.erase(process);
     keeper_.ensure();  // a shim without a keeper has nobody to succeed it
@@ -124,6 +125,7 @@ void Fleet::on_hello(std::uint64_t process) {
 }
 
 void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
+    if (parts_.registry.has_forgotten(process)) return;
     const auto known = parts_.history.last_event(process);
     if (event.number > known + 1)
         parts_.log.say(rundir::process_id(process) + ": events " + std::to_string(known + 1) + " to " +
@@ -134,10 +136,12 @@ void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
 }
 
 void Fleet::on_death(std::uint64_t process) {
+    if (parts_.registry.has_forgotten(process)) return;
     parts_.registry.refresh(process);
     auto& timer = orphaned_[process];
     timer = std::make_unique<EventLoop::Timer>(parts_.loop, [this, process] {
         orphaned_.erase(process);
+        if (parts_.registry.has_forgotten(process)) return;
         parts_.history.catch_up(process);
         want_shim(process);  // the keeper that would have told may have died with it
         if (begins_.contains(process)) advance(process);
@@ -145,9 +149,11 @@ void Fleet::on_death(std::uint64_t process) {
     timer->set(kSuccessionLimit);
 }
 
+/// Nothing is to be done for one that has a successor: that says Hello.
 void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
-    if (how == KeeperClient::Gone::succeeded) return;  // the successor says Hello
+    if (how == KeeperClient::Gone::succeeded) return;
     orphaned_.erase(process);
+    if (parts_.registry.has_forgotten(process)) return;
     parts_.history.catch_up(process);
     if (!parts_.registry.knows(process)) return;
     if (how == KeeperClient::Gone::given_up) {
