@@ -129,7 +129,7 @@ TEST_CASE("an interrupt without a terminal leaves the process running", "[cli][r
     }
 }
 
-TEST_CASE("--on-exit stop asks the hub, and shows what is written until the end", "[cli][run]") {
+TEST_CASE("on-exit stop asks the hub, and shows what is written until the end", "[cli][run]") {
     test::TemporaryHome home;
     ControlHub hub{home.home()};
     test::Fabricated web{home.home(), 1, "web", "serve"};
