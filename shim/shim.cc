@@ -123,7 +123,7 @@ void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
     reclaim_pipes(keeper_->claim());
-    if (const pid_t keeper = keeper_->keeper_pid(); keeper > 0) tree_.add_foster_parent(keeper);
+    find_foster_parents();
     if (life_.run == 0) {
         state_ = {Phase::idle, false};
         return apply(Event::start_requested);
@@ -150,6 +150,14 @@ void Shim::resume() {
     if (state_.phase == Phase::stopping || state_.phase == Phase::clearing) arm_grace();
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
     tell_drained();
+}
+
+/// Orphans of a dead shim are the keeper's, and those of a dead keeper its parent's.
+void Shim::find_foster_parents() {
+    const pid_t keeper = keeper_->keeper_pid();
+    if (keeper <= 0) return;
+    tree_.add_foster_parent(keeper);
+    if (const auto stat = os::find_proc_stat(keeper); stat && stat->parent > 0) tree_.add_foster_parent(stat->parent);
 }
 
 void Shim::resume_main() {
@@ -495,6 +503,7 @@ void Shim::on_pipe_end(std::uint32_t run, ring::Stream stream) {
 }
 
 void Shim::on_new_keeper() {
+    if (life_.generation > 0) find_foster_parents();
     capture_.for_each([this](int fd, ring::Stream stream, std::uint32_t run) {
         keeper_->deposit(HeldKind::output, run, stream, fd);
     });

@@ -47,6 +47,7 @@ class Shim {
   private:
     // beginning
     void resume();
+    void find_foster_parents();
     void resume_main();
     void reclaim_pipes(std::vector<KeeperLink::Held> held);
     void find_pipes_in_proc();

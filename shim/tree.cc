@@ -4,13 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "protocol/os/proc.h"
 #include "protocol/rundir/home.h"
 
 namespace pp::shim {
 namespace {
+
+constexpr int kMaxLooks = 10;  // who forks faster than that is found when one of them ends
 
 bool lives(pid_t pid) {
     const auto stat = os::find_proc_stat(pid);
@@ -30,12 +32,10 @@ Tree::Tree(os::Loop& loop, std::uint64_t process, std::function<void()> on_chang
 Tree::~Tree() = default;
 
 /// Breadth first from the shim's own children and the marked ones among the foster parents'.
-std::vector<pid_t> Tree::find_pids() const {
+std::vector<pid_t> Tree::look() const {
     std::vector<pid_t> found = os::children_of(::getpid());
     const std::string mark = rundir::process_id(process_) + "#";
-    std::set<pid_t> parents(foster_parents_.begin(), foster_parents_.end());
-    parents.insert(::getppid());
-    for (const pid_t parent : parents) {
+    for (const pid_t parent : foster_parents_) {
         for (const pid_t child : os::children_of(parent)) {
             if (child == ::getpid()) continue;
             const auto value = os::find_environment_value(child, "PP_PROCESS");
@@ -49,6 +49,18 @@ std::vector<pid_t> Tree::find_pids() const {
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     std::erase_if(found, [](pid_t pid) { return !lives(pid); });
+    return found;
+}
+
+/// A parent that dies while we read hands its children to one whom we have read already: only what two looks agree
+/// on is the tree.
+std::vector<pid_t> Tree::find_pids() const {
+    auto found = look();
+    for (int looks = 1; looks < kMaxLooks; ++looks) {
+        auto again = look();
+        if (again == found) break;
+        found = std::move(again);
+    }
     return found;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ class Tree {
 
     /// Reads the tree anew, without main.
     void scan(pid_t main);
-    /// Parents to whom orphans of a dead shim went; beside our own parent.
-    void add_foster_parent(pid_t pid) { foster_parents_.push_back(pid); }
+    /// A parent to whom orphans of a dead shim went.
+    void add_foster_parent(pid_t pid) { foster_parents_.insert(pid); }
     [[nodiscard]] std::size_t size() const { return members_.size(); }
     [[nodiscard]] bool empty() const { return members_.empty(); }
     /// To every member; those that have just gone are passed over.
@@ -37,15 +38,15 @@ class Tree {
 
   private:
     struct Member;
+    [[nodiscard]] std::vector<pid_t> look() const;
     [[nodiscard]] std::vector<pid_t> find_pids() const;
 
     os::Loop& loop_;
     std::uint64_t process_;
     std::function<void()> on_change_;
-    std::vector<pid_t> foster_parents_;
+    std::set<pid_t> foster_parents_;
     std::vector<std::unique_ptr<Member>> members_;
     pid_t main_ = 0;
-    bool changed_ = false;
 };
 
 }  // namespace pp::shim

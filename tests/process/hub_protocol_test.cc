@@ -139,6 +139,24 @@ TEST_CASE("descendants are found after their shim was killed", "[shim][kill][tre
     CHECK(hub.ask(1, stop_of(1)).count == 0);
 }
 
+TEST_CASE("descendants are found after their shim and the keeper were killed", "[shim][keeper][kill][tree]") {
+    World world;
+    FakeHub hub{world.home()};
+    pid_t shim = world.start(world.shell(1, "(setsid sleep 1007 &) ; (setsid sleep 1008 &); exit 0"));
+    hub.welcome(1);
+    hub.wait_for(1, EventKind::exited);
+    World::kill_hard(shim);  // they are the keeper's now
+    shim = world.wait_for_successor(1, shim).lifecycle.shim_pid;
+    ::kill(world.keeper_pid(), SIGSTOP);  // lest it starts a successor before it is killed
+    World::kill_hard(shim);
+    world.kill_keeper();  // and now nobody's of pp
+    world.ensure_shim(1);
+    world.wait_for_successor(1, shim);
+    hub.welcome(1);
+    CHECK(world.state(1).lifecycle.descendants == 2);
+    CHECK(hub.ask(1, stop_of(1)).count == 0);
+}
+
 TEST_CASE("a command that means another run is refused", "[shim][stop]") {
     World world;
     FakeHub hub{world.home()};
