@@ -85,7 +85,8 @@ std::size_t Capture::take(Source& source, std::size_t limit, bool& ended) {
 void Capture::pace(Source& source, std::size_t taken) {
     const bool hot = loop_.now() - source.last_output < kHotWithin;
     source.last_output = loop_.now();
-    // of a quiet pipe: half of a grown one is more than a child's write of 64 KiB, which would find the pipe full in the pause
+    // Of a quiet pipe: half of a grown one is more than a write of 64 KiB, and the child would wait for the
+    // pause to end with the pipe full.
     const bool large = taken >= std::min<std::size_t>(source.capacity, kQuietPipe) / 2;
     if (hot && large && source.may_grow && source.capacity < kHotPipe) {
         const int grown = ::fcntl(source.pipe.get(), F_SETPIPE_SZ, kHotPipe);
