@@ -36,6 +36,7 @@ Floor at_most(double value, std::string unit) {
 }
 
 std::string figure(double value) {
+    if (value == 0) return "0";
     const double magnitude = std::abs(value);
     const int before_point = magnitude < 1 ? 0 : static_cast<int>(std::log10(magnitude)) + 1;
     char text[32];
