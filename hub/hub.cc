@@ -30,13 +30,14 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kHistoryPatience{2000};  // a locked history does not keep the hub from listening
 constexpr milliseconds kFarewell{100};          // for the last answers to leave their sockets
+constexpr std::size_t kWorkerThreads = 4;  // for what reads logs or waits for a program
 
 }  // namespace
 
 /// In the order of who needs whom.
 struct Hub::Parts {
     explicit Parts(Hub& hub)
-        : worker{hub.loop_},
+        : worker{hub.loop_, kWorkerThreads},
           registry{hub.setup_.home},
           ids{hub.setup_.home},
           environments{worker, hub.setup_.home, hub.setup_.log, hub.setup_.environment},

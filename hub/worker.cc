@@ -19,18 +19,18 @@ os::UniqueFd make_eventfd() {
 
 }  // namespace
 
-Worker::Worker(EventLoop& loop)
-    : wake_{make_eventfd()},
-      thread_{[this] { work(); }},
-      watch_{loop, wake_.get(), EventLoop::Watch::For::reading, [this] { report(); }} {}
+Worker::Worker(EventLoop& loop, std::size_t threads)
+    : wake_{make_eventfd()}, watch_{loop, wake_.get(), EventLoop::Watch::For::reading, [this] { report(); }} {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
 
 Worker::~Worker() {
     {
         const std::lock_guard lock{mutex_};
         ending_ = true;
     }
-    changed_.notify_one();
-    thread_.join();
+    changed_.notify_all();
+    for (auto& thread : threads_) thread.join();
 }
 
 void Worker::post(Job job) {

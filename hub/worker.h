@@ -1,24 +1,27 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "hub/event_loop.h"
 #include "protocol/os/unique_fd.h"
 
 namespace pp::hub {
 
-/// A thread for what must block: SQLite, exports, starting programs. Jobs run in order; each returns what is
-/// then to be done on the loop's thread. A job owns its data, and touches nothing of the hub's.
+/// Threads for what blocks or takes long: SQLite, reading logs, starting programs. Jobs begin in order, so with one
+/// thread they run in order; each returns what is then to be done on the loop's thread. A job owns its data,
+/// touches nothing of the hub's, and does not throw.
 class Worker {
   public:
     using Then = std::function<void()>;
     using Job = std::function<Then()>;
 
-    explicit Worker(EventLoop& loop);
+    explicit Worker(EventLoop& loop, std::size_t threads = 1);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
     /// Finishes all jobs that were posted; what they would have reported is dropped.
@@ -36,7 +39,7 @@ class Worker {
     std::deque<Job> jobs_;
     std::vector<Then> finished_;
     bool ending_ = false;
-    std::thread thread_;
+    std::vector<std::thread> threads_;
     EventLoop::Watch watch_;
 };
 

@@ -20,8 +20,9 @@ struct OutputResult {
     ring::Answer answer;
 };
 
-/// Throws Refusal.
-OutputResult get_output(const Context& context, const OutputArguments& arguments, const Caller& caller);
+/// Read on a worker: a whole run of many MiB takes its time, and others are answered meanwhile.
+Call get_output(Context& context, const OutputArguments& arguments, const Caller& caller,
+                OnResult<OutputResult> then);
 
 struct LogPaths {
     rundir::ProcessFiles process;

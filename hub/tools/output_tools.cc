@@ -182,9 +182,11 @@ Tool get_output_tool() {
     tool.core = true;
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) -> Call {
         const Arguments arguments{object, output_schema()};
-        then(present_output(get_output(context, {arguments.target(), query_of(arguments)}, caller),
-                            arguments.choice("stream").value_or("combined")));
-        return nullptr;
+        const auto stream = arguments.choice("stream").value_or("combined");
+        return get_output(context, {arguments.target(), query_of(arguments)}, caller,
+                          presented<OutputResult>(std::move(then), [stream](const OutputResult& output) {
+                              return present_output(output, stream);
+                          }));
     };
     return tool;
 }
