@@ -39,7 +39,7 @@ class Capture {
     explicit Capture(Placement placement) : placement_{placement} {}
 
     double discarded(std::uint64_t block, std::uint64_t total) {
-        Flood flood = make_flood(block, total);
+        const Flood flood = make_flood(block, total);
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) os::throw_errno("pipe");
         const os::UniqueFd out{ends[0]};
@@ -53,13 +53,13 @@ class Capture {
     }
 
     double unread(std::uint64_t block, std::uint64_t total) {
-        Flood flood = make_flood(block, total);
+        const Flood flood = make_flood(block, total);
         const Spawned child{flood.argv()};
         return rate(flood);
     }
 
     double by_pp(std::uint64_t block, std::uint64_t total, std::uint64_t ring) {
-        Flood flood = make_flood(block, total);
+        const Flood flood = make_flood(block, total);
         auto launch = world_.launch(++process_, flood.argv());
         launch.log_capacity = ring;
         world_.start(launch);
@@ -69,7 +69,7 @@ class Capture {
     }
 
     double by_conmon(std::uint64_t block, std::uint64_t total) {
-        Flood flood = make_flood(block, total);
+        const Flood flood = make_flood(block, total);
         Conmon conmon{scratch_ / ("conmon-" + std::to_string(++process_)), flood.argv()};
         const double result = rate(flood);
         conmon.wait();
@@ -84,7 +84,9 @@ class Capture {
     Flood make_flood(std::uint64_t block, std::uint64_t total) {
         return Flood{scratch_ / "flood", placement_.writer, block, total};
     }
-    static double rate(Flood& flood) { return static_cast<double>(flood.total()) / flood.wait().count(); }
+    static double rate(const Flood& flood) {
+        return static_cast<double>(flood.total()) / flood.wait().count();
+    }
 
     Placement placement_;
     test::TempDir scratch_{"/tmp/pp-bench-"};

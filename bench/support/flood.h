@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/fifo.h"
 #include "bench/support/samples.h"
-#include "protocol/os/unique_fd.h"
 
 namespace pp::bench {
 
@@ -15,19 +15,15 @@ namespace pp::bench {
 /// of a pipe that is read afterwards is less than a hundredth.
 class Flood {
   public:
-    Flood(std::string fifo, int processor, std::uint64_t block, std::uint64_t total);
-    ~Flood();
-    Flood(const Flood&) = delete;
-    Flood& operator=(const Flood&) = delete;
+    Flood(const std::string& fifo, int processor, std::uint64_t block, std::uint64_t total);
 
     [[nodiscard]] std::vector<std::string> argv() const;
     [[nodiscard]] std::uint64_t total() const { return total_; }
     /// Sleeps until it has written all. Throws if it has not within a minute.
-    Seconds wait();
+    [[nodiscard]] Seconds wait() const { return std::chrono::nanoseconds{std::stoll(time_.wait())}; }
 
   private:
-    std::string fifo_;
-    os::UniqueFd reader_;
+    Fifo time_;
     int processor_;
     std::uint64_t block_;
     std::uint64_t total_;

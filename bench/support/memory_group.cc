@@ -64,13 +64,14 @@ void move_to(const std::string& group, pid_t pid) {
 
 }  // namespace
 
-std::optional<MemoryGroup> MemoryGroup::find() {
+std::optional<MemoryGroup> MemoryGroup::try_make() {
+    static int made = 0;
     for (const std::string controller : {"memory", ""}) {
         const auto mount = find_mount(controller);
         const auto own = find_own_group(controller);
         if (mount.empty() || own.empty()) continue;
         const std::string parent = mount + (own == "/" ? "" : own);
-        const std::string path = parent + "/pp-bench-" + std::to_string(::getpid());
+        const std::string path = parent + "/pp-bench-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
         if (::mkdir(path.c_str(), 0755) != 0) continue;
         const std::string usage = controller.empty() ? "/memory.current" : "/memory.usage_in_bytes";
         MemoryGroup group{parent, path, controller.empty()};

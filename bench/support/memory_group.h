@@ -16,8 +16,8 @@ namespace pp::bench {
 /// must have gone, or this process was the only one.
 class MemoryGroup {
   public:
-    /// Nothing where there is no memory controller that we may use.
-    static std::optional<MemoryGroup> find();
+    /// A new one; nothing where there is no memory controller that we may use.
+    static std::optional<MemoryGroup> try_make();
     MemoryGroup(MemoryGroup&& other) noexcept;
     MemoryGroup& operator=(MemoryGroup&&) = delete;
     ~MemoryGroup();
