@@ -31,15 +31,21 @@ nlohmann::json Control::next_idle() {
             {"wait", {{"for", "none"}}}};
 }
 
+void Control::ask(const std::string& operation, const nlohmann::json& arguments,
+                  std::function<void(const nlohmann::json&)> on_result) {
+    client_.ask(operation, arguments.dump(), [on_result = std::move(on_result)](const cli::Answer& answer) {
+        on_result(result_of(answer));
+    });
+}
+
+void Control::turn_until(const std::function<bool()>& holds) {
+    while (!holds()) loop_.turn();
+}
+
 void Control::start_idle(int count) {
     int running = 0;
-    for (int i = 0; i < count; ++i) {
-        client_.ask("start", next_idle().dump(), [&](const cli::Answer& answer) {
-            result_of(answer);
-            ++running;
-        });
-    }
-    while (running < count) loop_.turn();
+    for (int i = 0; i < count; ++i) ask("start", next_idle(), [&](const nlohmann::json&) { ++running; });
+    turn_until([&] { return running == count; });
 }
 
 }  // namespace pp::bench

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -17,6 +18,10 @@ class Control {
 
     /// Throws what the hub refuses.
     nlohmann::json ask(const std::string& operation, const nlohmann::json& arguments);
+    /// The same, answered while turn_until() turns.
+    void ask(const std::string& operation, const nlohmann::json& arguments,
+             std::function<void(const nlohmann::json&)> on_result);
+    void turn_until(const std::function<bool()>& holds);
     /// Idle children p1, p2, … under pp, asked for all at once. Returns when all run.
     void start_idle(int count);
     /// One of them; returns when it runs.

@@ -71,7 +71,8 @@ std::optional<MemoryGroup> MemoryGroup::try_make() {
         const auto own = find_own_group(controller);
         if (mount.empty() || own.empty()) continue;
         const std::string parent = mount + (own == "/" ? "" : own);
-        const std::string path = parent + "/pp-bench-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+        const std::string path =
+            parent + "/pp-bench-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
         if (::mkdir(path.c_str(), 0755) != 0) continue;
         const std::string usage = controller.empty() ? "/memory.current" : "/memory.usage_in_bytes";
         MemoryGroup group{parent, path, controller.empty()};
