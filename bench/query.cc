@@ -32,14 +32,15 @@ constexpr const char* kLines = "500000";  // of 80 bytes: more than twice the de
 /// The same question again and again, each beside the server that merely answers as many bytes.
 void measure_question(Control& control, const std::string& what, const Floor& floor,
                       const std::string& operation, const json& arguments, int times) {
-    const std::size_t reply = control.ask(operation, arguments).dump().size();
+    const std::string words = arguments.dump();
+    const std::size_t reply = control.answer(operation, words).size();
     EchoServer server{kRequest, reply};
     const auto connection = connect_to(server.port());
     std::vector<Seconds> by_pp;
     std::vector<Seconds> echoed;
     for (int i = 0; i < times; ++i) {
         const Stopwatch one;
-        control.ask(operation, arguments);
+        control.answer(operation, words);
         by_pp.push_back(one.elapsed());
         const Stopwatch other;
         exchange(connection.get(), std::string(kRequest, 'x'), reply);

@@ -7,9 +7,9 @@
 namespace pp::bench {
 namespace {
 
-nlohmann::json result_of(const cli::Answer& answer) {
+const std::string& result_of(const cli::Answer& answer) {
     if (answer.exit != cli::Exit::done) throw std::runtime_error("the hub refuses: " + answer.text);
-    return nlohmann::json::parse(answer.result);
+    return answer.result;
 }
 
 }  // namespace
@@ -21,7 +21,11 @@ Control::Control(const test::Installation& installation)
 }
 
 nlohmann::json Control::ask(const std::string& operation, const nlohmann::json& arguments) {
-    return result_of(client_.wait_for(operation, arguments.dump()));
+    return nlohmann::json::parse(answer(operation, arguments.dump()));
+}
+
+std::string Control::answer(const std::string& operation, const std::string& arguments) {
+    return result_of(client_.wait_for(operation, arguments));
 }
 
 nlohmann::json Control::next_idle() {
@@ -34,7 +38,7 @@ nlohmann::json Control::next_idle() {
 void Control::ask(const std::string& operation, const nlohmann::json& arguments,
                   std::function<void(const nlohmann::json&)> on_result) {
     client_.ask(operation, arguments.dump(), [on_result = std::move(on_result)](const cli::Answer& answer) {
-        on_result(result_of(answer));
+        on_result(nlohmann::json::parse(result_of(answer)));
     });
 }
 

@@ -17,6 +17,7 @@ class Control {
     explicit Control(const test::Installation& installation);
 
     /// Throws what the hub refuses.
+    std::string answer(const std::string& operation, const std::string& arguments);
     nlohmann::json ask(const std::string& operation, const nlohmann::json& arguments);
     /// The same, answered while turn_until() turns.
     void ask(const std::string& operation, const nlohmann::json& arguments,
