@@ -3,9 +3,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <utility>
 
 namespace pp::shim {
 namespace {
@@ -16,6 +20,7 @@ constexpr auto kPause = microseconds{200};
 constexpr auto kHotWithin = microseconds{1000};
 constexpr int kQuietPipe = 64 << 10;  // the kernel's default; 64 pipes of 1 MiB are all an ordinary user may have
 constexpr int kHotPipe = 256 << 10;
+constexpr std::size_t kTerminalHolds = 256u << 10;  // bytes; more than the kernel keeps for a terminal
 constexpr std::size_t kTurnBudget = 4u << 20;  // bytes of one pipe before the others get their turn
 
 /// Empty, and nobody has it open for writing.
@@ -28,6 +33,7 @@ bool is_at_end(int pipe) {
 
 struct Capture::Source {
     os::UniqueFd pipe;
+    Terminal terminal;  ///< or none; its aux_read is `pipe`
     ring::Stream stream;
     std::uint32_t run;
     std::unique_ptr<os::Loop::Watch> watch;
@@ -54,16 +60,31 @@ void Capture::add(os::UniqueFd pipe, ring::Stream stream, std::uint32_t run) {
     source.pause = std::make_unique<os::Loop::Timer>(loop_, [&source] { source.watch->pause(false); });
 }
 
+void Capture::add(Terminal terminal, std::uint32_t run) {
+    auto& source = *sources_.emplace_back(std::make_unique<Source>());
+    source.pipe = std::move(terminal.aux_read);
+    source.terminal = std::move(terminal);
+    source.stream = ring::Stream::merged;
+    source.run = run;
+    source.watch = std::make_unique<os::Loop::Watch>(loop_, source.terminal.master.get(), POLLIN,
+                                                     [this, &source](short) { on_readable(source); });
+    on_readable(source);  // the aux pipe of a dead shim may hold something, and nothing else may ever come
+}
+
 void Capture::on_readable(Source& source) {
     bool ended = false;
     const auto taken = take(source, kTurnBudget, ended);
     if (taken > 0) callbacks_.on_output();
     if (ended) return end(source);
-    pace(source, taken);
+    if (!source.terminal.master) pace(source, taken);
 }
 
-/// Takes up to `limit` bytes; the pipe's fill when we came is what one turn can expect.
+/// Takes up to `limit` bytes; what was there when we came is what one turn can expect.
 std::size_t Capture::take(Source& source, std::size_t limit, bool& ended) {
+    return source.terminal.master ? take_terminal(source, limit, ended) : take_pipe(source, limit, ended);
+}
+
+std::size_t Capture::take_pipe(Source& source, std::size_t limit, bool& ended) {
     std::size_t total = 0;
     while (total < limit) {
         const auto taken =
@@ -79,6 +100,33 @@ std::size_t Capture::take(Source& source, std::size_t limit, bool& ended) {
         if (taken.count < source.capacity / 2) return total;
     }
     return total;
+}
+
+/// What the aux pipe holds comes first: a shim may have died between the two moves.
+std::size_t Capture::take_terminal(Source& source, std::size_t limit, bool& ended) {
+    std::size_t total = 0;
+    while (true) {
+        bool no_pipe = false;
+        while (const auto taken = take_pipe(source, source.capacity, no_pipe)) total += taken;
+        if (total >= limit) return total;
+        const ssize_t moved = move_to_pipe(source, std::min(limit - total, source.capacity));
+        // EIO: nobody has the terminal open any more; before that, EAGAIN
+        ended = no_pipe || moved == 0 || (moved < 0 && errno != EAGAIN && errno != EINTR);
+        if (moved <= 0) return total;
+    }
+}
+
+ssize_t Capture::move_to_pipe(Source& source, std::size_t limit) {
+    const int master = source.terminal.master.get();
+    const int pipe = source.terminal.aux_write.get();
+    if (!terminal_fallback_) {
+        const ssize_t moved = ::splice(master, nullptr, pipe, nullptr, limit, SPLICE_F_NONBLOCK);
+        if (moved >= 0 || errno != EINVAL) return moved;
+        terminal_fallback_ = true;
+    }
+    std::array<char, 4096> buffer;  // a pipe takes that much whole, or not at all
+    const ssize_t got = ::read(master, buffer.data(), std::min(limit, buffer.size()));
+    return got <= 0 ? got : ::write(pipe, buffer.data(), static_cast<std::size_t>(got));
 }
 
 /// Decides when to look again.
@@ -112,8 +160,14 @@ void Capture::drain_what_is_there(std::uint32_t run) {
         Source& source = **entry;
         ++entry;  // end() removes it
         if (source.run != run) continue;
-        int waiting = 0;
         bool ended = false;
+        if (source.terminal.master) {
+            source.terminal.slave.reset();
+            if (take(source, kTerminalHolds, ended) > 0) callbacks_.on_output();
+            if (ended) end(source);
+            continue;
+        }
+        int waiting = 0;
         if (::ioctl(source.pipe.get(), FIONREAD, &waiting) != 0) continue;
         std::size_t left = static_cast<std::size_t>(waiting);
         while (left > 0 && !ended) {
@@ -127,19 +181,29 @@ void Capture::drain_what_is_there(std::uint32_t run) {
     }
 }
 
+Capture::Open Capture::open_of(const Source& source) {
+    return {source.pipe.get(), source.terminal.master.get(), source.terminal.aux_write.get(), source.stream, source.run};
+}
+
 void Capture::end(Source& source) {
-    const auto run = source.run;
-    const auto stream = source.stream;
+    const auto ended = open_of(source);
     sources_.remove_if([&](const auto& other) { return other.get() == &source; });
-    callbacks_.on_end(run, stream);
+    callbacks_.on_end(ended);
 }
 
 bool Capture::has_run(std::uint32_t run) const {
     return std::any_of(sources_.begin(), sources_.end(), [&](const auto& source) { return source->run == run; });
 }
 
-void Capture::for_each(const std::function<void(int fd, ring::Stream, std::uint32_t run)>& visit) const {
-    for (const auto& source : sources_) visit(source->pipe.get(), source->stream, source->run);
+void Capture::for_each(const std::function<void(const Open&)>& visit) const {
+    for (const auto& source : sources_) visit(open_of(*source));
+}
+
+int Capture::master_of(std::uint32_t run) const {
+    for (const auto& source : sources_) {
+        if (source->run == run && source->terminal.master) return source->terminal.master.get();
+    }
+    return -1;
 }
 
 }  // namespace pp::shim

@@ -1,6 +1,7 @@
 #include "shim/child.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,6 +43,7 @@ struct Plan {
     std::size_t shell_path_slot;
     std::array<int, 3> standard;
     std::array<int, 2> spare;
+    bool has_terminal;
     mode_t mask;
     int nice;
     const std::int64_t* limits;
@@ -106,6 +108,11 @@ bool place_descriptors(Plan& plan) {
         plan.error = errno;
         ::_exit(126);
     }
+    plan.failed = "take the terminal";
+    if (plan.has_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) {
+        plan.error = errno;
+        ::_exit(126);
+    }
     ::umask(plan.mask);
     if (plan.nice != 0) ::setpriority(PRIO_PROCESS, 0, plan.nice);
     plan.failed = "change directory";
@@ -140,6 +147,7 @@ std::vector<std::string> environment_of(const rundir::Launch& launch, std::uint3
     auto environment = launch.environment;
     environment["PP_PROCESS"] = rundir::process_id(launch.process) + "#" + std::to_string(run);
     if (launch.mode == "pipe") environment.try_emplace("PYTHONUNBUFFERED", "1");
+    if (launch.mode == "pty") environment.try_emplace("TERM", "xterm-256color");
     std::vector<std::string> entries;
     for (const auto& [name, value] : environment) entries.push_back(name + "=" + value);
     return entries;
@@ -163,8 +171,14 @@ std::vector<std::string> candidates_of(const rundir::Launch& launch) {
 
 }  // namespace
 
-Pipes make_pipes(const rundir::Launch& launch) {
+Pipes make_pipes(const rundir::Launch& launch, TerminalSize size) {
     Pipes pipes;
+    if (launch.mode == "pty") {
+        pipes.terminal = open_terminal(size);
+        pipes.input_ours.reset(::fcntl(pipes.terminal.master.get(), F_DUPFD_CLOEXEC, 0));
+        if (!pipes.input_ours) os::throw_errno("dup", "the terminal");
+        return pipes;
+    }
     const auto add = [&](ring::Stream stream) {
         auto ends = make_pipe();
         set_non_blocking(ends.read);
@@ -206,9 +220,16 @@ Spawned spawn(const rundir::Launch& launch, std::uint32_t run, const Pipes& pipe
     plan.shell_path_slot = 1;
     plan.environment = environment.get();
     plan.candidates = candidates.data();
-    const auto& outputs = pipes.outputs;
-    plan.standard = {pipes.input_theirs.get(), outputs.front().theirs.get(), outputs.back().theirs.get()};
-    plan.spare = {outputs.front().ours.get(), outputs.size() > 1 ? outputs.back().ours.get() : -1};
+    plan.has_terminal = static_cast<bool>(pipes.terminal.slave);
+    if (plan.has_terminal) {
+        const int slave = pipes.terminal.slave.get();
+        plan.standard = {slave, slave, slave};
+        plan.spare = {-1, -1};
+    } else {
+        const auto& outputs = pipes.outputs;
+        plan.standard = {pipes.input_theirs.get(), outputs.front().theirs.get(), outputs.back().theirs.get()};
+        plan.spare = {outputs.front().ours.get(), outputs.size() > 1 ? outputs.back().ours.get() : -1};
+    }
     plan.mask = static_cast<mode_t>(launch.file_mode_mask);
     plan.nice = launch.nice;
     plan.limits = launch.limits.data();

@@ -10,6 +10,7 @@
 #include "protocol/os/unique_fd.h"
 #include "protocol/ring/state_page.h"
 #include "protocol/rundir/launch.h"
+#include "shim/terminal.h"
 
 namespace pp::shim {
 
@@ -20,13 +21,14 @@ struct Pipes {
         os::UniqueFd theirs;  ///< write end; stays O_WRONLY: asyncio takes a readable stdout for a closed peer
         ring::Stream stream = ring::Stream::merged;
     };
-    std::vector<Output> outputs;  ///< one, merged, or stdout and stderr
-    os::UniqueFd input_ours;      ///< write end of stdin, non-blocking; none: the null device
+    std::vector<Output> outputs;  ///< one, merged, or stdout and stderr; none with a terminal
+    Terminal terminal;            ///< or none: standard input, output and error in one
+    os::UniqueFd input_ours;      ///< write end of stdin, or the terminal once more, non-blocking; none: the null device
     os::UniqueFd input_theirs;
 };
 
-/// Throws std::system_error (EMFILE …).
-Pipes make_pipes(const rundir::Launch& launch);
+/// Throws std::system_error (EMFILE …). A terminal, if the launch asks for one, gets this size.
+Pipes make_pipes(const rundir::Launch& launch, TerminalSize size);
 
 /// The child holds a spare read end of its own output from this number on: should all of us die, a full pipe makes it wait
 /// and not die of SIGPIPE, and whoever comes next finds the pipe in /proc/PID/fd.
@@ -39,7 +41,7 @@ struct Spawned {
     const char* failed = "";  ///< what failed: "chdir", "execute", …
 };
 
-/// Starts main of a run: own session, the launch's directory, environment, umask, limits and priority, default and
+/// Starts main of a run: own session, and the terminal as its controlling one, the launch's directory, environment, umask, limits and priority, default and
 /// unblocked signals, no descriptor but those meant. Stores its own pid in the page between vfork and exec. Everything is
 /// prepared before: between vfork and exec only async-signal-safe calls happen, for libzmq's threads may hold any lock.
 Spawned spawn(const rundir::Launch& launch, std::uint32_t run, const Pipes& pipes, const ring::StatePage& page);

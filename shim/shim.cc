@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
@@ -15,7 +16,6 @@
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/rundir/process_files.h"
-#include "shim/find_pipes.h"
 
 namespace pp::shim {
 namespace {
@@ -59,10 +59,12 @@ Shim::Shim(Setup setup)
       launch_{load_launch(home_, process_)},
       writer_{ring::Writer::open(writer_paths(home_, process_), process_, log_capacity(launch_))},
       events_{home_.events(process_)},
-      capture_{loop_, writer_,
-               {[this] { on_output(); }, [this](std::uint32_t run, ring::Stream stream) { on_pipe_end(run, stream); }}},
-      input_{loop_,
-             [this](std::uint64_t token, std::uint64_t taken, const std::string& error) { answer(token, error, taken); }},
+      streams_{loop_, writer_,
+               {[this] { on_output(); }, [this] { tell_drained(); },
+                [this] { append(new_event(EventKind::input_closed)); },
+                [this](std::uint64_t token, std::uint64_t taken, const std::string& error) {
+                    answer(token, error, taken);
+                }}},
       tree_{loop_, process_, [this] { on_tree_change(); }},
       grace_timer_{loop_, [this] { apply(Event::grace_over); }},
       kill_timer_{loop_, [this] { apply(Event::kill_over); }},
@@ -85,20 +87,17 @@ Shim::Shim(Setup setup)
                                                                      if (main_) on_main_ended();
                                                                  },
                                                                  [this] { on_new_keeper(); }});
+    streams_.use(*keeper_);
     hub_ = std::make_unique<HubLink>(
         loop_, home_, process_, events_, page,
         HubLink::Callbacks{[this](const wire::StartRun& request) { on_start(request); },
                            [this](const wire::Stop& request) { on_stop(request); },
                            [this](const wire::Signal& request) { on_signal(request); },
                            [this](wire::Input request) { on_input(std::move(request)); },
+                           [this](const wire::Resize& request) { on_resize(request); },
                            [this] {
                                if (said_bye_) end();
                            }});
-    input_.on_closed([this] {
-        keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
-        append(new_event(EventKind::input_closed));
-        store_sources();
-    });
     life_.shim_pid = ::getpid();
     if (succeeds) {
         resume();
@@ -122,7 +121,7 @@ Shim::~Shim() = default;
 void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
-    reclaim_pipes(keeper_->claim());
+    streams_.reclaim(keeper_->claim(), life_.exit_kind == ring::ExitKind::none ? life_.run : 0);
     find_foster_parents();
     if (life_.run == 0) {
         state_ = {Phase::idle, false};
@@ -137,7 +136,7 @@ void Shim::resume() {
         return apply(Event::start_requested);
     }
     state_ = resumed(life_.exit_kind == ring::ExitKind::none, was_stopping, life_.start_next != 0);
-    find_pipes_in_proc();
+    streams_.find_lost(tree_.pids(life_.exit_kind == ring::ExitKind::none ? life_.main_pid : 0));
     append(new_event(EventKind::taken_over));
     life_.drained = 0;  // the dead shim may not have come to tell it
     if (life_.exit_kind == ring::ExitKind::none) {
@@ -185,36 +184,6 @@ void Shim::resume_main() {
     keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
 }
 
-void Shim::reclaim_pipes(std::vector<KeeperLink::Held> held) {
-    for (auto& item : held) {
-        if (item.what.kind == HeldKind::output) capture_.add(std::move(item.fd), item.what.stream, item.what.run);
-        if (item.what.kind == HeldKind::input) input_.open(std::move(item.fd), item.what.run);
-    }
-}
-
-/// What the keeper could not give back (it died too) is looked for by its recorded inode in the tree's /proc/PID/fd.
-void Shim::find_pipes_in_proc() {
-    std::vector<ring::Source> missing;
-    for (const ring::Source& source : writer_.page()->sources) {
-        if (source.pipe_inode == 0) continue;
-        bool known = source.input != 0 ? input_.is_open() : false;
-        capture_.for_each([&](int, ring::Stream stream, std::uint32_t run) {
-            known = known || (source.input == 0 && stream == source.stream && run == source.run);
-        });
-        if (!known) missing.push_back(source);
-    }
-    if (missing.empty()) return;
-    for (auto& found : find_pipes(tree_.pids(life_.exit_kind == ring::ExitKind::none ? life_.main_pid : 0), missing)) {
-        keeper_->deposit(found.source.input != 0 ? HeldKind::input : HeldKind::output, found.source.run,
-                         found.source.stream, found.fd.get());
-        if (found.source.input != 0)
-            input_.open(std::move(found.fd), found.source.run);
-        else
-            capture_.add(std::move(found.fd), found.source.stream, found.source.run);
-    }
-    store_sources();
-}
-
 void Shim::begin_run() {
     ring::StatePage& page = writer_.page();
     if (life_.run > 0) {
@@ -241,25 +210,16 @@ void Shim::begin_run() {
 
     Pipes pipes;
     try {
-        pipes = make_pipes(launch_);
+        pipes = make_pipes(launch_, terminal_size_.value_or(TerminalSize{launch_.rows, launch_.columns}));
     } catch (const std::system_error& error) {
         return fail_start(error.code().value(), "make pipes");
     }
     // before the child runs: whatever happens to us from now on, it will not notice
-    for (const auto& output : pipes.outputs)
-        keeper_->deposit(HeldKind::output, life_.run, output.stream, output.ours.get());
-    if (pipes.input_ours)
-        keeper_->deposit(HeldKind::input, life_.run, ring::Stream::merged, pipes.input_ours.get());
+    streams_.deposit(pipes, life_.run);
 
     auto spawned = spawn(launch_, life_.run, pipes, page);
-    for (auto& output : pipes.outputs) {
-        output.theirs.reset();
-        if (spawned.error == 0) capture_.add(std::move(output.ours), output.stream, life_.run);
-        else keeper_->withdraw(HeldKind::output, life_.run, output.stream);
-    }
-    pipes.input_theirs.reset();
     if (spawned.error != 0) {
-        if (pipes.input_ours) keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
+        streams_.withdraw(pipes, life_.run);
         return fail_start(spawned.error, spawned.failed);
     }
 
@@ -272,8 +232,7 @@ void Shim::begin_run() {
     append(event);
     keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
     main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
-    input_.open(std::move(pipes.input_ours), life_.run);
-    store_sources();
+    streams_.begin(std::move(pipes), life_.run);
     for (const auto token : std::exchange(start_tokens_, {})) answer(token, {}, life_.run);
 }
 
@@ -363,7 +322,7 @@ void Shim::finish_stop() {
     life_.survivors = static_cast<std::uint32_t>(tree_.size() + (main_ ? 1 : 0));
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
     if (!state_.start_next && state_.phase == Phase::finished) life_.state = ring::LifeState::finished;
-    if (!main_ && tree_.empty()) capture_.drain_what_is_there(life_.run);  // and its end: nobody writes any more
+    if (!main_ && tree_.empty()) streams_.take_last_words(life_.run);  // and its end: nobody writes any more
     tell_tree_gone();
     publish();
     for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, tree_.text());
@@ -438,7 +397,7 @@ void Shim::on_main_ended() {
 /// Exit first, then drain: what main wrote is in the pipe by now, so a bounded look takes all of it, however long a
 /// descendant holds the pipe open. Recorded, then told, then reaped.
 void Shim::record_exit(const ring::OrphanExit& exit) {
-    capture_.drain_what_is_there(life_.run);
+    streams_.take_last_words(life_.run);
     life_.exit_kind = exit.kind;
     life_.exit_value = exit.value;
     life_.core_dumped = exit.core_dumped;
@@ -462,10 +421,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     } catch (const std::exception&) {
         // a full disk: the page has it until the machine goes down
     }
-    const bool input_was_open = input_.is_open();
-    input_.close("the process has ended");
-    if (input_was_open) keeper_->withdraw(HeldKind::input, life_.run, ring::Stream::merged);
-    store_sources();
+    streams_.close_input("the process has ended");
     apply(Event::main_exited);
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
     tell_drained();
@@ -479,16 +435,18 @@ void Shim::on_tree_change() {
 
 void Shim::on_output() {
     if (!checkpoint_timer_.armed()) checkpoint_timer_.set(kCheckpointAfter);
-    if (writer_.capture_error() != static_cast<int>(life_.capture_error) || writer_.read_fallback() != (life_.read_fallback != 0) ||
+    if (writer_.capture_error() != static_cast<int>(life_.capture_error) || has_read_fallback() != (life_.read_fallback != 0) ||
         writer_.dropped_bytes() != life_.dropped_bytes)
         note_capture_faults();
     hub_->on_output(writer_.tail());
 }
 
+bool Shim::has_read_fallback() const { return writer_.read_fallback() || streams_.terminal_fallback(); }
+
 void Shim::note_capture_faults() {
     const bool changed = writer_.capture_error() != static_cast<int>(life_.capture_error);
     life_.capture_error = static_cast<std::uint32_t>(writer_.capture_error());
-    life_.read_fallback = writer_.read_fallback() ? 1 : 0;
+    life_.read_fallback = has_read_fallback() ? 1 : 0;
     life_.dropped_bytes = writer_.dropped_bytes();
     if (!changed) return publish();
     auto event = new_event(EventKind::capture_fault);
@@ -496,18 +454,9 @@ void Shim::note_capture_faults() {
     append(event);
 }
 
-void Shim::on_pipe_end(std::uint32_t run, ring::Stream stream) {
-    keeper_->withdraw(HeldKind::output, run, stream);
-    store_sources();
-    tell_drained();
-}
-
 void Shim::on_new_keeper() {
     if (life_.generation > 0) find_foster_parents();
-    capture_.for_each([this](int fd, ring::Stream stream, std::uint32_t run) {
-        keeper_->deposit(HeldKind::output, run, stream, fd);
-    });
-    if (input_.is_open()) keeper_->deposit(HeldKind::input, input_.run(), ring::Stream::merged, input_.fd());
+    streams_.deposit_all();
     if (main_)
         keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
     // the dead keeper may have been about to tell how main ended
@@ -562,9 +511,23 @@ void Shim::on_signal(const wire::Signal& request) {
 void Shim::on_input(wire::Input request) {
     if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
     if (!main_) return answer(request.token, "the process has ended");
-    if (launch_.stdin_mode != "pipe")
+    if (launch_.mode != "pty" && launch_.stdin_mode != "pipe")
         return answer(request.token, "its stdin is the null device; start it with stdin \"pipe\" to send input");
-    input_.request(request.token, std::move(request.data), request.eof);
+    streams_.input(request.token, std::move(request.data), request.eof);
+}
+
+void Shim::on_resize(const wire::Resize& request) {
+    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
+    const TerminalSize size{request.rows, request.columns};
+    const int error = main_ ? streams_.resize_terminal(request.run, size) : ESRCH;
+    if (error == ESRCH) return answer(request.token, "the process has ended");
+    if (error == ENOTTY) return answer(request.token, "it has no terminal; start it with mode \"pty\"");
+    if (error != 0) return answer(request.token, os::error_text(error));
+    terminal_size_ = size;
+    auto event = new_event(EventKind::resized);
+    std::snprintf(event.text, sizeof event.text, "%ux%u", request.rows, request.columns);
+    append(event);
+    answer(request.token);
 }
 
 void Shim::answer(std::uint64_t token, const std::string& error, std::uint64_t count, std::string detail) {
@@ -622,7 +585,7 @@ void Shim::tell_exit() {
 
 /// Once per run, and after its exit: a main that ends closes its pipes a moment before it can be waited for.
 void Shim::tell_drained() {
-    if (life_.exit_kind == ring::ExitKind::none || !capture_.empty() || life_.drained != 0) return;
+    if (life_.exit_kind == ring::ExitKind::none || !streams_.at_end() || life_.drained != 0) return;
     life_.drained = 1;
     const bool has_run = life_.exit_kind != ring::ExitKind::not_started;
     if (!has_run || already_told(EventKind::drained, life_.run)) return publish();
@@ -638,27 +601,10 @@ bool Shim::already_told(EventKind kind, std::uint32_t run) const {
     return false;
 }
 
-void Shim::store_sources() {
-    auto& sources = writer_.page()->sources;
-    std::size_t used = 0;
-    const auto add = [&](int fd, ring::Stream stream, std::uint32_t run, bool input) {
-        if (used == ring::kMaxSources) return;
-        ring::Source source;
-        source.pipe_inode = inode_of(fd);
-        source.run = run;
-        source.stream = stream;
-        source.input = input ? 1 : 0;
-        sources[used++] = source;
-    };
-    capture_.for_each([&](int fd, ring::Stream stream, std::uint32_t run) { add(fd, stream, run, false); });
-    if (input_.is_open()) add(input_.fd(), ring::Stream::merged, input_.run(), true);
-    for (; used < ring::kMaxSources; ++used) sources[used] = ring::Source{};
-}
-
 /// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do. Looked at
 /// before every sleep, so that what happened in between has been told in its order. True if there was something to say.
 bool Shim::consider_ending() {
-    if (state_.phase != Phase::finished || main_ || !tree_.empty() || !capture_.empty() || said_bye_) return false;
+    if (state_.phase != Phase::finished || main_ || !tree_.empty() || !streams_.at_end() || said_bye_) return false;
     if (!hub_->connected()) {  // the events are on disk for whoever comes
         end();
         return false;

@@ -14,12 +14,10 @@
 #include "protocol/rundir/event_log.h"
 #include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
-#include "shim/capture.h"
-#include "shim/child.h"
 #include "shim/hub_link.h"
-#include "shim/input.h"
 #include "shim/keeper_link.h"
 #include "shim/lifecycle.h"
+#include "shim/streams.h"
 #include "shim/tree.h"
 
 namespace pp::shim {
@@ -49,8 +47,6 @@ class Shim {
     void resume();
     void find_foster_parents();
     void resume_main();
-    void reclaim_pipes(std::vector<KeeperLink::Held> held);
-    void find_pipes_in_proc();
     void begin_run();
     void fail_start(int error, const char* failed);
 
@@ -71,7 +67,6 @@ class Shim {
     void record_exit(const ring::OrphanExit& exit);
     void on_tree_change();
     void on_output();
-    void on_pipe_end(std::uint32_t run, ring::Stream stream);
     void on_new_keeper();
 
     // requests of the hub
@@ -79,6 +74,7 @@ class Shim {
     void on_stop(const wire::Stop& request);
     void on_signal(const wire::Signal& request);
     void on_input(wire::Input request);
+    void on_resize(const wire::Resize& request);
     void answer(std::uint64_t token, const std::string& error = {}, std::uint64_t count = 0, std::string detail = {});
     std::string refusal(std::uint32_t run) const;
 
@@ -87,7 +83,7 @@ class Shim {
     rundir::Event new_event(rundir::EventKind kind) const;
     void append(rundir::Event event);
     [[nodiscard]] bool already_told(rundir::EventKind kind, std::uint32_t run) const;
-    void store_sources();
+    [[nodiscard]] bool has_read_fallback() const;
     void note_capture_faults();
     void tell_exit();
     void tell_tree_gone();
@@ -106,8 +102,7 @@ class Shim {
     ring::Lifecycle life_;
     State state_;
 
-    Capture capture_;
-    Input input_;
+    Streams streams_;
     Tree tree_;
     std::unique_ptr<KeeperLink> keeper_;
     std::unique_ptr<HubLink> hub_;
@@ -120,6 +115,7 @@ class Shim {
     os::Loop::Timer grace_timer_;
     os::Loop::Timer kill_timer_;
     os::Loop::Timer checkpoint_timer_;
+    std::optional<TerminalSize> terminal_size_;  ///< as last asked for; a restart keeps it
     int stop_signal_ = SIGTERM;
     std::chrono::milliseconds grace_{5000};
     std::vector<std::uint64_t> stop_tokens_;

@@ -28,6 +28,7 @@ enum class EventKind : std::uint32_t {
     taken_over = 7,      ///< a successor shim goes on
     capture_fault = 8,   ///< exit.value = errno of the disk's refusal; 0: it takes bytes again
     input_closed = 9,    ///< stdin was closed on request
+    resized = 10,        ///< the terminal; text = "24x80", rows and columns
 };
 
 /// Fixed layout: stands on disk.

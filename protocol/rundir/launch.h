@@ -31,7 +31,9 @@ struct Launch {
     std::map<std::string, std::string> environment;  ///< the whole of it
     std::string environment_source;  ///< which it is: caller, project, login shell
     std::string given_argv_json;    ///< argv as the caller gave it, or empty if it gave a string
-    std::string mode = "pipe";
+    std::string mode = "pipe";      ///< pipe | pty
+    std::uint32_t rows = 24;        ///< of the terminal that mode pty gives
+    std::uint32_t columns = 80;
     std::string streams = "split";  ///< merged | split
     std::string stdin_mode = "null";  ///< null | pipe
     std::uint32_t file_mode_mask = 022;  ///< umask
@@ -57,6 +59,8 @@ struct Launch {
         visit.optional("environment_source", self.environment_source);
         visit.optional("given_argv_json", self.given_argv_json);
         visit.optional("mode", self.mode);
+        visit.optional("rows", self.rows);
+        visit.optional("columns", self.columns);
         visit.optional("streams", self.streams);
         visit.optional("stdin", self.stdin_mode);
         visit.optional("umask", self.file_mode_mask);

@@ -12,7 +12,7 @@ namespace pp::wire {
 // hub ⇄ shim, over ipc run/shims.sock (ROUTER at the hub, DEALER at the shim). docs/protocol.md tells the order.
 //
 //     shim → hub   Hello · EventMessage · Done · Output · Pong · Bye
-//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · Watch · Ping · Release
+//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · Resize · Watch · Ping · Release
 //
 // Every command carries a token; the shim answers it with one Done. Events are sent again from the first that was not
 // acknowledged whenever a hub says Welcome.
@@ -221,6 +221,23 @@ struct Signal {
         visit.required("token", self.token);
         visit.required("run", self.run);
         visit.required("signal", self.signal);
+    }
+};
+
+/// hub → shim: the terminal's size, from 1 to 1000 each. Since protocol 2.
+struct Resize {
+    static constexpr std::uint32_t kType = 16;
+    std::uint64_t token = 0;
+    std::uint32_t run = 0;
+    std::uint32_t rows = 24;
+    std::uint32_t columns = 80;
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit.required("token", self.token);
+        visit.required("run", self.run);
+        visit.required("rows", self.rows);
+        visit.required("columns", self.columns);
     }
 };
 

@@ -9,7 +9,7 @@ namespace pp::wire {
 
 /// hub and shim (shim_messages.h).
 inline constexpr std::uint32_t kOldestShimProtocol = 1;
-inline constexpr std::uint32_t kShimProtocol = 1;  // 1: the first
+inline constexpr std::uint32_t kShimProtocol = 2;  // 1: the first; 2: Resize
 
 /// CLI and hub (control_messages.h).
 inline constexpr std::uint32_t kOldestControlProtocol = 1;
