@@ -12,6 +12,7 @@
 #include "cli/failure.h"
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
+#include "cli/output/terminal_size.h"
 #include "cli/target.h"
 #include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
@@ -79,7 +80,7 @@ int ls_command(const Context& context, const Words& words) {
                                                             nlohmann::json::error_handler_t::replace) +
               "\n");
     } else {
-        print(process_table(processes).text(may_colour(STDOUT_FILENO), terminal_width()));
+        print(process_table(processes).text(may_colour(STDOUT_FILENO), terminal_width(STDOUT_FILENO)));
     }
     if (left_out > 0 && !quiet && !as_json)
         say(std::to_string(left_out) + " more have finished earlier: pp ls --all");

@@ -14,7 +14,8 @@ namespace pp::cli {
 namespace {
 
 int start_detached(const Context& context, const RunOptions& options) {
-    const auto arguments = start_arguments(options, context.working_directory, wanted_streams(context, options));
+    const auto arguments = start_arguments(options, context.working_directory, wanted_streams(context, options),
+                                           find_terminal_size());
     os::Loop loop;
     HubClient hub{loop, context};
     const auto answer = hub.wait_for("start", arguments);

@@ -1,8 +1,5 @@
 #include "cli/output/table.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -62,11 +59,6 @@ std::string Table::text(bool colours, std::size_t width) const {
         text += '\n';
     }
     return text;
-}
-
-std::size_t terminal_width() {
-    winsize size{};
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 }  // namespace pp::cli

@@ -26,7 +26,4 @@ class Table {
     std::vector<std::vector<Cell>> rows_;  ///< titles first
 };
 
-/// Columns of the terminal on stdout; 0 if it is none.
-std::size_t terminal_width();
-
 }  // namespace pp::cli

@@ -58,6 +58,7 @@ RunOptions parse_run(const Words& words) {
     arguments.flag("--replace,--fresh", options.replace, "stop one that runs already, and start anew");
     arguments.flag("-d,--detach", options.detach, "start it, print it and return");
     arguments.flag("-i,--stdin", options.pass_stdin, "pass standard input on to it");
+    arguments.flag("--pty", options.terminal, "run it on a terminal of its own, in the size of this one");
     arguments.option("--streams", options.streams, "HOW",
                      "stdout and stderr in one pipe or two: merged or split");
     arguments.flag("--raw", raw, "reserved: what the command wrote is shown as it is anyway");
@@ -73,6 +74,8 @@ RunOptions parse_run(const Words& words) {
     options.environment = parse_environment(environment);
     if (options.streams && *options.streams != "merged" && *options.streams != "split")
         throw Failure{Exit::usage, "--streams is '" + *options.streams + "'; it must be merged or split"};
+    if (options.terminal && options.streams)
+        throw Failure{Exit::usage, "--pty and --streams exclude each other: a terminal has one stream"};
     if (options.json && !options.detach)
         throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
     if (options.command.empty())
@@ -83,7 +86,8 @@ RunOptions parse_run(const Words& words) {
 }
 
 std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams) {
+                            const std::optional<std::string>& streams,
+                            const std::optional<TerminalSize>& size) {
     json arguments;
     arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
     arguments["working_directory"] =
@@ -94,7 +98,15 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
     if (options.replace) arguments["replace"] = true;
     json more = json::object();
     if (options.label) more["label"] = *options.label;
-    if (streams) more["streams"] = *streams;
+    if (options.terminal) arguments["mode"] = "pty";
+    if (options.terminal && size) {
+        more["rows"] = size->rows;
+        more["cols"] = size->columns;
+    }
+    if (!options.terminal && streams) {
+        arguments["mode"] = "pipe";
+        more["streams"] = *streams;
+    }
     if (options.pass_stdin) more["stdin"] = "pipe";
     if (!more.empty()) arguments["options"] = more;
     try {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/context.h"
+#include "cli/output/terminal_size.h"
 
 namespace pp::cli {
 
@@ -22,6 +23,7 @@ struct RunOptions {
     bool replace = false;
     bool detach = false;
     bool pass_stdin = false;
+    bool terminal = false;  ///< the child gets a terminal of its own
     bool json = false;
     std::optional<std::string> streams;  ///< merged | split, as given
     Words command;
@@ -34,8 +36,9 @@ struct RunOptions {
 RunOptions parse_run(const Words& words);
 
 /// Arguments of the operation `start`, as JSON. Throws Failure (usage) for words that are not UTF-8.
-/// `streams` only where they are to count: a process that runs already is taken as it is.
+/// `streams` only where they are to count: a process that runs already is taken as it is. `size`: of our terminal.
 std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams);
+                            const std::optional<std::string>& streams,
+                            const std::optional<TerminalSize>& size);
 
 }  // namespace pp::cli

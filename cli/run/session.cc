@@ -44,7 +44,7 @@ int exit_code_of(const ring::Lifecycle& life, const std::string& what) {
 RunSession::RunSession(const Context& context, RunOptions options)
     : context_{context},
       options_{std::move(options)},
-      signals_{SIGINT, SIGTERM, SIGHUP},
+      signals_{SIGINT, SIGTERM, SIGHUP, SIGWINCH},
       signal_watch_{loop_, signals_.get(), POLLIN, [this](short) { on_signal(); }},
       hub_{loop_, context},
       out_{loop_, STDOUT_FILENO, {[this] { on_room(); }, [this] { finish(code(Exit::done)); }}},
@@ -52,7 +52,7 @@ RunSession::RunSession(const Context& context, RunOptions options)
 
 int RunSession::run() {
     const auto arguments =
-        start_arguments(options_, context_.working_directory, wanted_streams(context_, options_));
+        start_arguments(options_, context_.working_directory, wanted_streams(context_, options_), find_terminal_size());
     hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));
@@ -137,8 +137,23 @@ void RunSession::on_signal() {
             on_interrupt();
             continue;
         }
+        if (signal->ssi_signo == SIGWINCH) {
+            resize();
+            continue;
+        }
         exit_code_ = kSignalBase + static_cast<int>(signal->ssi_signo);
         loop_.stop();
+    }
+}
+
+/// The child's terminal follows ours; what the hub answers changes nothing.
+void RunSession::resize() {
+    const auto size = find_terminal_size();
+    if (!options_.terminal || !follower_ || exit_code_ || !size) return;
+    const json arguments{{"process", id_}, {"rows", size->rows}, {"cols", size->columns}};
+    try {
+        hub_.ask("resize_pty", arguments.dump(), [](const Answer&) {});
+    } catch (const Failure&) {  // no hub: the next change of size tells it
     }
 }
 

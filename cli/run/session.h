@@ -28,6 +28,7 @@ class RunSession {
   private:
     void on_signal();
     void on_interrupt();
+    void resize();
     void on_started(const Answer& answer);
     void on_piece(const ring::Piece& piece);
     void on_end(const ring::Lifecycle& lifecycle);

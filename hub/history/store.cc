@@ -168,6 +168,7 @@ class Recorder {
                 return end(process, event, event.exit_kind);
             case rundir::EventKind::stop_requested:
             case rundir::EventKind::tree_gone:
+            case rundir::EventKind::resized:
             case rundir::EventKind::drained:
             case rundir::EventKind::taken_over:
             case rundir::EventKind::capture_fault:

@@ -1,5 +1,6 @@
 #include "hub/operations/input.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/rundir/process_view.h"
@@ -16,11 +17,11 @@ void refuse_impossible(const rundir::ProcessFiles& files, const std::string& dat
     if (!has_live_main(files))
         throw Refusal(Refusal::Kind::failed,
                       describe(files) + " does not run: it " + rundir::explanation(files));
-    if (files.launch && files.launch->stdin_mode != "pipe")
+    if (files.launch && files.launch->mode != "pty" && files.launch->stdin_mode != "pipe")
         throw Refusal(Refusal::Kind::failed,
                       describe(files) +
                           " has the null device as stdin; start it with options "
-                          "{\"stdin\": \"pipe\"} (on the command line: pp run -i) to send it input");
+                          "{\"stdin\": \"pipe\"} (on the command line: pp run -i) or mode \"pty\" to send it input");
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ Call send_input(Context& context, const InputArguments& arguments, const Caller&
                 switch (answer.kind) {
                     case Roster::Answer::Kind::done:
                         return (*reply)(
-                            InputResult{after, answer.count, length, eof && answer.count == length});
+                            InputResult{after, std::min<std::uint64_t>(answer.count, length), length, eof && answer.count >= length});
                     case Roster::Answer::Kind::refused:
                     case Roster::Answer::Kind::no_answer:
                         return (*reply)(Refusal(Refusal::Kind::failed,

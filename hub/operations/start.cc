@@ -147,9 +147,11 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
                    ProgramLookup::Kind::found;
         });
         refuse_missing_program(command_, directory_, environment_);
-        wanted_ = {
-            command_.argv,         directory_, arguments_.name,       arguments_.label, arguments_.streams,
-            arguments_.stdin_mode, capacity(), arguments_.environment};
+        if (arguments_.mode == "pty" && arguments_.streams == "split")
+            refuse_usage("a terminal has one stream: leave streams out, or take mode \"pipe\"");
+        wanted_ = {command_.argv,      directory_,         arguments_.name,       arguments_.label,
+                   arguments_.mode,    arguments_.streams, arguments_.stdin_mode, capacity(),
+                   arguments_.environment};
         if (const auto live = find_live()) return meet_live(*live);
         if (const auto finished = find_finished()) return begin_run(*finished, false);
         create();
@@ -283,7 +285,11 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         launch.owner_client = caller_.client;
         launch.environment = environment_.variables;
         launch.environment_source = environment_.source;
+        if (arguments_.mode) launch.mode = *arguments_.mode;
+        if (arguments_.rows) launch.rows = *arguments_.rows;
+        if (arguments_.columns) launch.columns = *arguments_.columns;
         if (arguments_.streams) launch.streams = *arguments_.streams;
+        if (launch.mode == "pty") launch.streams = "merged";
         if (arguments_.stdin_mode) launch.stdin_mode = *arguments_.stdin_mode;
         if (arguments_.log_capacity) launch.log_capacity = *arguments_.log_capacity;
         launch.file_mode_mask = caller_.file_mode_mask;

@@ -21,6 +21,9 @@ struct StartArguments {
     std::string working_directory;  ///< empty: the caller's
     std::string project;            ///< empty: the caller's
     rundir::Environment environment;
+    std::optional<std::string> mode;        ///< pipe | pty
+    std::optional<std::uint32_t> rows;      ///< of the terminal
+    std::optional<std::uint32_t> columns;
     std::optional<std::string> streams;     ///< merged | split
     std::optional<std::string> stdin_mode;  ///< null | pipe
     std::optional<std::uint64_t> log_capacity;

@@ -11,6 +11,7 @@ std::vector<std::string> differences(const Wanted& wanted, const rundir::Launch&
     if (wanted.directory != launch.working_directory) found.emplace_back("working_directory");
     compare("name", wanted.name, launch.name);
     compare("label", wanted.label, launch.label);
+    compare("mode", wanted.mode, launch.mode);
     compare("streams", wanted.streams, launch.streams);
     compare("stdin", wanted.stdin_mode, launch.stdin_mode);
     compare("log size", wanted.log_capacity, launch.log_capacity);

@@ -17,6 +17,7 @@ struct Wanted {
     std::string directory;
     std::optional<std::string> name;
     std::optional<std::string> label;
+    std::optional<std::string> mode;
     std::optional<std::string> streams;
     std::optional<std::string> stdin_mode;
     std::optional<std::uint64_t> log_capacity;

@@ -280,6 +280,11 @@ void Fleet::input(std::uint64_t process, wire::Input input, Roster::OnAnswer the
     want_shim(process);
 }
 
+void Fleet::resize(std::uint64_t process, wire::Resize resize, Roster::OnAnswer then) {
+    roster_.send(process, resize, kAnswerLimit, std::move(then));
+    want_shim(process);
+}
+
 std::string Fleet::trouble(std::uint64_t process) const {
     if (const auto found = given_up_.find(process); found != given_up_.end()) return found->second;
     if (roster_.presence(process) == Roster::Presence::newer)

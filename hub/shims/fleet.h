@@ -51,6 +51,7 @@ class Fleet {
 
     void stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then);
     void input(std::uint64_t process, wire::Input input, Roster::OnAnswer then);
+    void resize(std::uint64_t process, wire::Resize resize, Roster::OnAnswer then);
     Subscription on_output(std::uint64_t process, std::uint64_t cursor, std::function<void()> callback) {
         return roster_.on_output(process, cursor, std::move(callback));
     }

@@ -192,10 +192,22 @@ void Roster::send(std::uint64_t process, Command command, std::chrono::milliseco
     transmit(kept);
 }
 
+/// What a shim of this protocol cannot do; empty: it can.
+std::string Roster::why_not(const Shim& shim, const Command& command) {
+    if (std::holds_alternative<wire::Resize>(command) && shim.protocol < wire::kResizeSince)
+        return "its shim is of an earlier pp, which cannot resize; restart the process";
+    return {};
+}
+
 /// To the shim if it is there; else the command waits for a Hello.
 void Roster::transmit(Pending& pending) {
     const auto shim = shims_.find(pending.process);
     if (shim == shims_.end() || presence(pending.process) == Presence::newer) return;
+    if (const auto why = why_not(*shim->second, pending.command); !why.empty()) {
+        return loop_.defer([this, token = pending.token, why] {
+            finish(token, Answer{Answer::Kind::refused, why, 0, ""});
+        });
+    }
     pending.sent =
         std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
 }

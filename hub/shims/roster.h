@@ -37,7 +37,7 @@ class Roster {
            std::uint64_t epoch, Callbacks callbacks);
     ~Roster();
 
-    using Command = std::variant<wire::StartRun, wire::Stop, wire::Signal, wire::Input>;
+    using Command = std::variant<wire::StartRun, wire::Stop, wire::Signal, wire::Input, wire::Resize>;
     struct Answer {
         enum class Kind {
             done,
@@ -86,6 +86,7 @@ class Roster {
     void on_output_message(std::uint64_t process, std::uint64_t tail);
     void on_bye(Shim& shim);
     void on_shim_ended(std::uint64_t process, int pid);
+    static std::string why_not(const Shim& shim, const Command& command);
     void transmit(Pending& pending);
     void finish(std::uint64_t token, const Answer& answer);
     void arm_watch(std::uint64_t process);

@@ -19,12 +19,15 @@ const json& input_schema() {
 "working_directory":{"type":"string","description":"Absolute path. Default: the project's directory, if one is known."},
 "project":{"type":"string","description":"Absolute path of the project it belongs to. Default: the nearest directory above with .git, pp.toml or .mcp-run."},
 "environment":{"type":"object","additionalProperties":{"type":"string"},"description":"Variables to set, beside those of the person's last start in the project."},
+"mode":{"type":"string","enum":["pipe","pty"],"default":"pipe","description":"pty: on a terminal, for programs that want one."},
 "replace":{"type":"boolean","default":false,"description":"Stop a live one first and start it anew."},
 "wait":{"type":"object","properties":{
 "for":{"type":"string","enum":["settled","none","exit"],"default":"settled","description":"settled: exit, or 150 ms of quiet after first output."},
 "timeout":{"type":"number","minimum":0,"maximum":3600,"description":"Seconds; then it answers with what there is. Default 1, for exit 50."}},"additionalProperties":false},
 "options":{"type":"object","properties":{
 "label":{"type":"string","description":"Free text. Default: <command> in <directory>."},
+"rows":{"type":"integer","minimum":1,"maximum":1000,"default":24},
+"cols":{"type":"integer","minimum":1,"maximum":1000,"default":80},
 "streams":{"type":"string","enum":["split","merged"],"description":"split keeps stdout and stderr apart; merged keeps their exact order."},
 "stdin":{"type":"string","enum":["null","pipe"],"default":"null","description":"pipe: send_input can write to it."},
 "shell":{"type":["boolean","string"],"description":"Whether a shell runs a string command, or which."},
@@ -80,6 +83,11 @@ std::optional<std::uint64_t> log_capacity_of(const Arguments& options) {
     return bytes;
 }
 
+std::optional<std::uint32_t> terminal_length(const Arguments& options, const char* name) {
+    const auto length = options.integer(name, 1, 1000);
+    return length ? std::optional{static_cast<std::uint32_t>(*length)} : std::nullopt;
+}
+
 WaitFor wait_of(const std::string& name) {
     if (name == "none") return WaitFor::none;
     return name == "exit" ? WaitFor::exit : WaitFor::settled;
@@ -99,6 +107,9 @@ StartArguments start_arguments(const json& object) {
     start.wait = wait_of(wait.choice("for").value_or("settled"));
     start.timeout = wait.seconds("timeout", start.wait == WaitFor::exit ? 50 : 1, kMaxWait);
     if (options.has("label")) start.label = options.text_or("label", "");
+    start.mode = arguments.choice("mode");
+    start.rows = terminal_length(options, "rows");
+    start.columns = terminal_length(options, "cols");
     start.streams = options.choice("streams");
     start.stdin_mode = options.choice("stdin");
     start.log_capacity = log_capacity_of(options);

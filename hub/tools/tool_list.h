@@ -13,6 +13,7 @@ Tool restart_tool();
 Tool get_output_tool();
 Tool send_input_tool();
 Tool get_log_paths_tool();
+Tool resize_pty_tool();
 Tool clear_tool();
 Tool shutdown_tool();
 Tool hub_status_tool();

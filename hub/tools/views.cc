@@ -55,6 +55,8 @@ std::string kind_name(rundir::EventKind kind) {
             return "exited";
         case rundir::EventKind::tree_gone:
             return "tree_gone";
+        case rundir::EventKind::resized:
+            return "resized";
         case rundir::EventKind::drained:
             return "drained";
         case rundir::EventKind::taken_over:

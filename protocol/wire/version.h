@@ -11,6 +11,8 @@ namespace pp::wire {
 inline constexpr std::uint32_t kOldestShimProtocol = 1;
 inline constexpr std::uint32_t kShimProtocol = 2;  // 1: the first; 2: Resize
 
+inline constexpr std::uint32_t kResizeSince = 2;
+
 /// CLI and hub (control_messages.h).
 inline constexpr std::uint32_t kOldestControlProtocol = 1;
 inline constexpr std::uint32_t kControlProtocol = 1;  // 1: the first
