@@ -12,8 +12,8 @@ std::vector<std::string> listable_states() {
     return {"live", "starting", "building", "running", "stopping", "backoff", "finished"};
 }
 
-std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments,
-                                       const Caller& caller) {
+std::vector<const rundir::ProcessFiles*> list(const Context& context, const ListArguments& arguments,
+                                              const Caller& caller) {
     const auto states = listable_states();
     if (!arguments.state.empty() &&
         std::find(states.begin(), states.end(), arguments.state) == states.end()) {
@@ -23,10 +23,11 @@ std::vector<rundir::ProcessFiles> list(const Context& context, const ListArgumen
                                                        : "give live, running, stopping or finished"));
     }
     const std::string project = arguments.project.empty() ? caller.project : arguments.project;
-    std::vector<rundir::ProcessFiles> found;
+    static const rundir::Launch kUnknown;
+    std::vector<const rundir::ProcessFiles*> found;
     for (const auto number : context.registry.numbers()) {
         const auto& files = context.registry.look(number);
-        const rundir::Launch launch = files.launch.value_or(rundir::Launch{});
+        const auto& launch = files.launch ? *files.launch : kUnknown;
         if (!project.empty() && project != "all" && launch.project != project) continue;
         if (!arguments.name.empty() && launch.name != arguments.name) continue;
         if (!arguments.owner.empty() && launch.owner_kind != arguments.owner &&
@@ -36,7 +37,7 @@ std::vector<rundir::ProcessFiles> list(const Context& context, const ListArgumen
             arguments.state.empty() ||
             (arguments.state == "live" ? has_live_main(files)
                                        : rundir::state_name(files.lifecycle().state) == arguments.state);
-        if (fits) found.push_back(files);
+        if (fits) found.push_back(&files);
     }
     return found;
 }

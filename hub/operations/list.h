@@ -16,9 +16,9 @@ struct ListArguments {
     std::string owner;  ///< kind or client
 };
 
-/// Processes that fit, in the order in which they were made. Throws Refusal.
-std::vector<rundir::ProcessFiles> list(const Context& context, const ListArguments& arguments,
-                                       const Caller& caller);
+/// Processes that fit, in the order in which they were made; the registry's own, as just read. Throws Refusal.
+std::vector<const rundir::ProcessFiles*> list(const Context& context, const ListArguments& arguments,
+                                              const Caller& caller);
 
 /// States that can be asked for.
 std::vector<std::string> listable_states();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ struct TreeMember {
 };
 
 /// Main first, then its descendants by parent links, and those that lost their parent to a shim or keeper,
-/// told by PP_PROCESS in their environment.
-std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid,
-                                     const std::vector<int>& foster_parents);
+/// told by PP_PROCESS in their environment; not looked into are `passed_over`, the keeper's thousand shims.
+std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::set<int>& foster_parents,
+                                     const std::set<int>& passed_over);
 
 }  // namespace pp::hub

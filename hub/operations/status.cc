@@ -82,7 +82,8 @@ Call get_status(Context& context, const Target& target, const Caller& caller, On
             if (main_pid > 0 || life.descendants > 0)
                 result.tree = process_tree(
                     process, main_pid,
-                    {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()});
+                    {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()},
+                    context.fleet.shim_pids());
             result.log = log_status(context.home, result.process);
             (*answer)(result);
         });

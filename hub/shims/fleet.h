@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "hub/event_loop.h"
@@ -59,6 +60,7 @@ class Fleet {
 
     [[nodiscard]] std::size_t shims() const { return roster_.size(); }
     [[nodiscard]] int shim_pid(std::uint64_t process) const { return roster_.shim_pid(process); }
+    [[nodiscard]] std::set<int> shim_pids() const { return roster_.shim_pids(); }
     [[nodiscard]] int keeper_pid() const { return keeper_.keeper_pid(); }
     /// Empty, or why a process cannot be commanded or has nobody to look after it, for a person.
     [[nodiscard]] std::string trouble(std::uint64_t process) const;

@@ -283,6 +283,12 @@ Roster::Presence Roster::presence(std::uint64_t process) const {
     return shim->second->leaving ? Presence::leaving : Presence::connected;
 }
 
+std::set<int> Roster::shim_pids() const {
+    std::set<int> pids;
+    for (const auto& [process, shim] : shims_) pids.insert(shim->pid);
+    return pids;
+}
+
 int Roster::shim_pid(std::uint64_t process) const {
     const auto shim = shims_.find(process);
     return shim == shims_.end() ? 0 : shim->second->pid;

@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -70,6 +71,7 @@ class Roster {
     };
     [[nodiscard]] Presence presence(std::uint64_t process) const;
     [[nodiscard]] int shim_pid(std::uint64_t process) const;
+    [[nodiscard]] std::set<int> shim_pids() const;
     [[nodiscard]] std::size_t size() const { return shims_.size(); }
 
   private:

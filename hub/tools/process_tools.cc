@@ -64,9 +64,9 @@ ToolResult run_list(const Context& context, const json& object, const Caller& ca
                             caller);
     ToolResult result;
     result.structured = {{"processes", json::array()}};
-    for (const auto& files : found) {
-        result.structured["processes"].push_back(process_view(files));
-        result.text += process_line(files) + "\n";
+    for (const auto* files : found) {
+        result.structured["processes"].push_back(process_view(*files));
+        result.text += process_line(*files) + "\n";
     }
     if (found.empty()) result.text = "No processes.\n";
     return result;

@@ -156,17 +156,20 @@ json status_view(const StatusResult& status) {
 }
 
 std::string process_line(const rundir::ProcessFiles& files) {
-    const auto view = process_view(files);
-    std::string text = view["id"].get<std::string>() + " " + view["name"].get<std::string>() + ": " +
-                       view["state"].get<std::string>();
-    if (view["pid"].is_number()) text += ", pid " + std::to_string(view["pid"].get<int>());
-    if (view["run"].get<int>() > 0) text += ", run " + std::to_string(view["run"].get<int>());
-    if (view["state"] == "finished" || view["state"] == "damaged") text += ", " + rundir::explanation(files);
-    if (const auto descendants = view["descendants"].get<int>(); descendants > 0)
-        text += ", " + std::to_string(descendants) + " descendant" + (descendants == 1 ? "" : "s") + " alive";
+    const auto life = files.lifecycle();
+    const auto state = rundir::state_of(files);
+    std::string text = rundir::process_id(files.number) + " ";
+    if (files.launch) text += files.launch->name;
+    text += ": " + state;
+    if (const int pid = rundir::live_pid(files); pid > 0) text += ", pid " + std::to_string(pid);
+    if (life.run > 0) text += ", run " + std::to_string(life.run);
+    if (state == "finished" || state == "damaged") text += ", " + rundir::explanation(files);
+    if (life.descendants > 0)
+        text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
+                " alive";
     if (!files.damage.empty()) text += ", damaged: " + files.damage;
-    return text + " — " + view["command"].get<std::string>() + " in " +
-           view["working_directory"].get<std::string>();
+    if (files.launch) text += " — " + files.launch->command + " in " + files.launch->working_directory;
+    return text;
 }
 
 std::string quoted_output(const std::string& output) {

@@ -137,11 +137,21 @@ std::string explanation(const ProcessFiles& files) {
     return "";
 }
 
+std::string state_of(const ProcessFiles& files) {
+    return files.damage.empty() || files.state ? state_name(files.lifecycle().state) : "damaged";
+}
+
+int live_pid(const ProcessFiles& files) {
+    const auto life = files.lifecycle();
+    return lives(life) && life.main_pid > 0 ? life.main_pid : 0;
+}
+
 json process_json(const ProcessFiles& files, std::int64_t now_ns) {
-    const Launch launch = files.launch.value_or(Launch{});
+    static const Launch kUnknown;
+    const Launch& launch = files.launch ? *files.launch : kUnknown;
     const auto life = files.lifecycle();
     const auto outcome = outcome_of(life);
-    const bool alive = lives(life);
+    const int pid = live_pid(files);
     const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
     const bool ended_by_signal = life.exit_kind == ring::ExitKind::signaled;
     json owner{{"kind", launch.owner_kind.empty() ? "human" : launch.owner_kind},
@@ -156,11 +166,11 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"command", launch.command},
         {"working_directory", launch.working_directory},
         {"mode", launch.mode},
-        {"state", files.damage.empty() || files.state ? state_name(life.state) : "damaged"},
+        {"state", state_of(files)},
         {"ready", "unknown"},
         {"attention", "none"},
         {"descendants", life.descendants},
-        {"pid", alive && life.main_pid > 0 ? json(life.main_pid) : json{}},
+        {"pid", pid > 0 ? json(pid) : json{}},
         {"run", life.run},
         {"started_at", time_or_null(life.started_at_ns)},
         {"ended_at", time_or_null(life.ended_at_ns)},

@@ -29,6 +29,11 @@ std::string iso_time(std::int64_t time_ns);
 /// "was ended by SIGTERM after pp was asked to stop it", "/x/y: No such file or directory".
 std::string explanation(const ProcessFiles& files);
 
+/// A state's name, or "damaged".
+std::string state_of(const ProcessFiles& files);
+/// Pid of a main that lives, or 0.
+int live_pid(const ProcessFiles& files);
+
 /// The process as agents and `--json` see it, from its files alone: {id, name, label, project, owner, command,
 /// working_directory, mode, state, ready, attention, descendants, pid, run, started_at, ended_at, uptime_ms, outcome,
 /// exit_code, signal, restarts, ports, cursor}; absent is null. `damage` is added where files are damaged.
