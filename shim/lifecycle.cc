@@ -36,17 +36,18 @@ Step on_main_exit(State state) {
 
 }  // namespace
 
-Step step(State state, Event event, bool has_tree) {
+Step step(State state, Event event, Alive alive) {
     switch (event) {
         case Event::start_requested:
-            if (state.phase == Phase::running || is_ending(state.phase)) return {state, Action::refuse_running};
+            if (state.phase == Phase::running) return {state, Action::refuse_running};
+            if (is_ending(state.phase)) return {{state.phase, true}, Action::none};
             return {{Phase::running, false}, Action::spawn};
         case Event::replace_requested:
             // descendants of a run that finished by itself live on beside the new one
             if (state.phase == Phase::idle || state.phase == Phase::finished)
                 return {{Phase::running, false}, Action::spawn};
-            return on_stop(state, has_tree, true);
-        case Event::stop_requested: return on_stop(state, has_tree, false);
+            return on_stop(state, alive.tree, true);
+        case Event::stop_requested: return on_stop(state, alive.tree, false);
         case Event::start_failed: return {{Phase::finished, false}, Action::none};
         case Event::main_exited: return on_main_exit(state);
         case Event::grace_over:
@@ -57,7 +58,8 @@ Step step(State state, Event event, bool has_tree) {
             if (state.phase == Phase::clearing || state.phase == Phase::killing) return on_stop_through(state);
             return {state, state.phase == Phase::finished ? Action::note_tree_gone : Action::none};
         case Event::kill_over:
-            return state.phase == Phase::killing ? on_stop_through(state) : Step{state, Action::none};
+            if (state.phase != Phase::killing) return {state, Action::none};
+            return alive.main ? Step{{Phase::running, false}, Action::report_stop} : on_stop_through(state);
     }
     std::abort();  // not an Event
 }

@@ -28,7 +28,7 @@ enum class Event : std::uint8_t {
     main_exited,
     grace_over,
     tree_gone,  ///< main and all descendants have ended
-    kill_over,  ///< what got SIGKILL is still there after seconds: stuck in the kernel
+    kill_over,  ///< what got SIGKILL is still there after seconds: stuck in the kernel, or another user's
 };
 
 enum class Action : std::uint8_t {
@@ -40,7 +40,7 @@ enum class Action : std::uint8_t {
     record_exit_and_terminate_rest,
     terminate_rest,    ///< TERM to all that remains; the grace begins
     kill_all,          ///< KILL to all that remains
-    report_stop,       ///< the stop is through
+    report_stop,       ///< the stop is through, or could not be: main lives, and no run begins
     report_stop_and_spawn,
     note_tree_gone,
 };
@@ -51,8 +51,12 @@ struct Step {
     bool operator==(const Step&) const = default;
 };
 
-/// `has_tree`: something of the process lives beside main.
-Step step(State state, Event event, bool has_tree);
+/// What lives of the process.
+struct Alive {
+    bool main = false;
+    bool tree = false;  ///< something beside main
+};
+Step step(State state, Event event, Alive alive);
 
 /// Where a successor goes on from what the state page says.
 State resumed(bool main_lives, bool was_stopping, bool start_next);

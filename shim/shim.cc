@@ -6,9 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
@@ -16,6 +14,9 @@
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/rundir/process_files.h"
+#include "shim/clock.h"
+#include "shim/main_exit.h"
+#include "shim/stop_order.h"
 
 namespace pp::shim {
 namespace {
@@ -26,14 +27,6 @@ using wire::HeldKind;
 
 constexpr auto kCheckpointAfter = std::chrono::seconds{1};
 constexpr auto kKillPatience = std::chrono::seconds{5};  // what SIGKILL has not ended by then is stuck in the kernel
-
-std::int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-std::uint64_t microseconds(const timeval& time) {
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
-}
 
 rundir::Launch load_launch(const rundir::Home& home, std::uint64_t process) {
     auto launch = rundir::find_launch(home.launch(process));
@@ -58,10 +51,10 @@ Shim::Shim(Setup setup)
       hold_{home_.hold()},
       launch_{load_launch(home_, process_)},
       writer_{ring::Writer::open(writer_paths(home_, process_), process_, log_capacity(launch_))},
-      events_{home_.events(process_)},
+      record_{home_, process_, writer_},
       streams_{loop_, writer_,
-               {[this] { on_output(); }, [this] { tell_drained(); },
-                [this] { append(new_event(EventKind::input_closed)); },
+               {[this] { on_output(); }, [this] { on_pipe_end(); },
+                [this] { record_.append(EventKind::input_closed); },
                 [this](std::uint64_t token, std::uint64_t taken, const std::string& error) {
                     answer(token, error, taken);
                 }}},
@@ -74,10 +67,7 @@ Shim::Shim(Setup setup)
     signal_watch_ = std::make_unique<os::Loop::Watch>(loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); });
 
     ring::StatePage& page = writer_.page();
-    const auto files = rundir::read_process_files(home_, process_);
-    life_ = files.lifecycle();
-    if (page->next_event.load() <= 1) page->next_event.store(events_.next_number_on_disk());
-    const bool has_live_run = life_.run > 0 && life_.exit_kind == ring::ExitKind::none;
+    const bool has_live_run = life_.run > 0 && !record_.has_ended();
     const bool succeeds = setup.takeover || has_live_run;
 
     listener_ = os::listen_seqpacket(home_.shim_socket(process_));
@@ -89,7 +79,7 @@ Shim::Shim(Setup setup)
                                                                  [this] { on_new_keeper(); }});
     streams_.use(*keeper_);
     hub_ = std::make_unique<HubLink>(
-        loop_, home_, process_, events_, page,
+        loop_, home_, process_, record_.events(), page,
         HubLink::Callbacks{[this](const wire::StartRun& request) { on_start(request); },
                            [this](const wire::Stop& request) { on_stop(request); },
                            [this](const wire::Signal& request) { on_signal(request); },
@@ -98,6 +88,7 @@ Shim::Shim(Setup setup)
                            [this] {
                                if (said_bye_) end();
                            }});
+    record_.on_event([this](const rundir::Event& event) { hub_->send_event(event); });
     life_.shim_pid = ::getpid();
     if (succeeds) {
         resume();
@@ -121,7 +112,7 @@ Shim::~Shim() = default;
 void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
-    streams_.reclaim(keeper_->claim(), life_.exit_kind == ring::ExitKind::none ? life_.run : 0);
+    streams_.reclaim(keeper_->claim(), record_.has_ended() ? 0 : life_.run);
     find_foster_parents();
     if (life_.run == 0) {
         state_ = {Phase::idle, false};
@@ -132,23 +123,24 @@ void Shim::resume() {
     if (life_.state == ring::LifeState::starting && spawned_run != life_.run) {
         // the old shim died before it could start the child: nothing of this run exists
         --life_.run;
+        if (life_.restarts > 0) --life_.restarts;
         state_ = {life_.run == 0 ? Phase::idle : Phase::finished, false};
         return apply(Event::start_requested);
     }
-    state_ = resumed(life_.exit_kind == ring::ExitKind::none, was_stopping, life_.start_next != 0);
-    streams_.find_lost(tree_.pids(life_.exit_kind == ring::ExitKind::none ? life_.main_pid : 0));
-    append(new_event(EventKind::taken_over));
+    state_ = resumed(!record_.has_ended(), was_stopping, life_.start_next != 0);
+    streams_.find_lost(tree_.pids(record_.has_ended() ? 0 : life_.main_pid));
+    record_.append(EventKind::taken_over);
     life_.drained = 0;  // the dead shim may not have come to tell it
-    if (life_.exit_kind == ring::ExitKind::none) {
-        resume_main();
-    } else {
+    if (record_.has_ended()) {
         tree_.scan(0);
-        tell_exit();
+        record_.tell_exit();
+    } else {
+        resume_main();
     }
-    publish();
-    if (state_.phase == Phase::stopping || state_.phase == Phase::clearing) arm_grace();
+    record_.publish();
+    resume_stop();
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
-    tell_drained();
+    if (record_.has_ended()) on_pipe_end();
 }
 
 /// Orphans of a dead shim are the keeper's, and those of a dead keeper its parent's.
@@ -168,11 +160,7 @@ void Shim::resume_main() {
         life_.state = ring::LifeState::running;
         if (life_.started_at_ns == 0) life_.started_at_ns = now_ns();
     }
-    if (!already_told(EventKind::started, life_.run)) {
-        auto event = new_event(EventKind::started);
-        event.start_time = life_.main_start_time;
-        append(event);
-    }
+    record_.append_once(EventKind::started);
     auto found = life_.main_pid > 0 ? os::PidFd::find(life_.main_pid) : std::nullopt;
     const auto stat = found ? os::find_proc_stat(life_.main_pid) : std::nullopt;
     if (!stat || stat->start_time != life_.main_start_time) {
@@ -182,6 +170,19 @@ void Shim::resume_main() {
     main_ = std::move(*found);
     main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
     keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
+}
+
+/// What the stop was that the dead shim was at: the signal, if it may not have been sent, and what is left of the grace.
+void Shim::resume_stop() {
+    if (state_.phase != Phase::stopping && state_.phase != Phase::clearing) return;
+    const StopOrder order = load_stop_order(writer_.page());
+    stop_signal_ = order.signal;
+    grace_ = order.left;
+    if (state_.phase == Phase::clearing)
+        terminate_rest();
+    else if (!order.sent)
+        send_stop_signal();
+    if (state_.phase == Phase::stopping || state_.phase == Phase::clearing) arm_grace();
 }
 
 void Shim::begin_run() {
@@ -205,7 +206,8 @@ void Shim::begin_run() {
     life_.start_cursor = writer_.tail();
     life_.started_at_ns = now_ns();
     page->spawned_pid.store(0);
-    publish();
+    page.store_orphan({});
+    record_.publish();
     writer_.begin_run(life_.run);
 
     Pipes pipes;
@@ -227,9 +229,7 @@ void Shim::begin_run() {
     life_.main_pid = main_.pid();
     life_.main_start_time = spawned.start_time;
     life_.state = ring::LifeState::running;
-    auto event = new_event(EventKind::started);
-    event.start_time = life_.main_start_time;
-    append(event);
+    record_.append(EventKind::started);
     keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);
     main_watch_ = std::make_unique<os::Loop::Watch>(loop_, main_.get(), POLLIN, [this](short) { on_main_ended(); });
     streams_.begin(std::move(pipes), life_.run);
@@ -242,20 +242,24 @@ void Shim::fail_start(int error, const char* failed) {
     life_.exit_value = error;
     life_.ended_at_ns = now_ns();
     life_.end_cursor = writer_.tail();
-    auto event = new_event(EventKind::start_failed);
+    auto event = record_.event(EventKind::start_failed);
     std::strncpy(event.text, failed, sizeof event.text - 1);
-    append(event);
+    record_.append(event);
     for (const auto token : std::exchange(start_tokens_, {}))
         answer(token, std::string{"could not "} + failed + ": " + os::error_text(error));
     apply(Event::start_failed);
-    tell_drained();
+    on_pipe_end();
 }
 
 // Deciding and doing ---------------------------------------------------------------------------------------------------
 
 void Shim::apply(Event event) {
-    const Step decided = step(state_, event, !tree_.empty());
+    const Step decided = step(state_, event, {static_cast<bool>(main_), !tree_.empty()});
     state_ = decided.state;
+    if (const std::uint32_t next = state_.start_next ? 1 : 0; life_.start_next != next) {
+        life_.start_next = next;
+        record_.publish();
+    }
     perform(decided.action);
 }
 
@@ -276,7 +280,7 @@ void Shim::perform(Action action) {
             finish_stop();
             return apply(Event::start_requested);
         case Action::note_tree_gone:
-            return tell_tree_gone();
+            return record_.append_once(EventKind::tree_gone);
     }
 }
 
@@ -291,12 +295,17 @@ void Shim::arm_grace() {
 void Shim::signal_main() {
     life_.stop_requested = 1;
     life_.state = ring::LifeState::stopping;
-    life_.start_next = state_.start_next ? 1 : 0;
-    auto event = new_event(EventKind::stop_requested);
+    store_stop_order(writer_.page(), stop_signal_, grace_);
+    auto event = record_.event(EventKind::stop_requested);
     event.signal = stop_signal_;
-    append(event);
-    if (grace_.count() > 0 && !main_.ended()) ::kill(-main_.pid(), stop_signal_);
+    record_.append(event);
+    send_stop_signal();
     arm_grace();
+}
+
+void Shim::send_stop_signal() {
+    if (grace_.count() > 0 && main_ && !main_.ended()) ::kill(-main_.pid(), stop_signal_);
+    writer_.page()->stop_sent.store(1);
 }
 
 void Shim::terminate_rest() {
@@ -308,24 +317,29 @@ void Shim::terminate_rest() {
 void Shim::kill_all() {
     tree_.scan(main_ ? main_.pid() : 0);
     tree_.send_signal(SIGKILL);
-    if (main_) main_.send_signal(SIGKILL);
+    if (main_) ::kill(main_.pid(), SIGKILL);  // ours or held, and not reaped; EPERM: it is another user's by now
     tree_.scan(main_ ? main_.pid() : 0);  // who was forked while we looked
     tree_.send_signal(SIGKILL);
     kill_timer_.set(std::chrono::duration_cast<os::Loop::Clock::duration>(kKillPatience));
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
 }
 
-/// The tree is gone, or what remains of it cannot be ended and is named.
+/// The tree is gone, or what remains of it cannot be ended and is named; a main that cannot be ended runs on.
 void Shim::finish_stop() {
     grace_timer_.clear();
     kill_timer_.clear();
     life_.survivors = static_cast<std::uint32_t>(tree_.size() + (main_ ? 1 : 0));
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
-    if (!state_.start_next && state_.phase == Phase::finished) life_.state = ring::LifeState::finished;
+    if (main_) life_.state = ring::LifeState::running;
+    else if (!state_.start_next) life_.state = ring::LifeState::finished;
     if (!main_ && tree_.empty()) streams_.take_last_words(life_.run);  // and its end: nobody writes any more
-    tell_tree_gone();
-    publish();
-    for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, tree_.text());
+    if (!main_ && tree_.empty()) record_.append_once(EventKind::tree_gone);
+    record_.publish();
+    const auto main = main_ ? std::to_string(main_.pid()) + " " + os::command_line(main_.pid()) + "\n" : "";
+    for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, main + tree_.text());
+    if (!main_) return;
+    for (const auto token : std::exchange(start_tokens_, {}))
+        answer(token, "the run before cannot be ended: pid " + std::to_string(main_.pid()) + " took no SIGKILL");
 }
 
 // What happens ---------------------------------------------------------------------------------------------------------
@@ -351,42 +365,9 @@ void Shim::on_child_signal() {
     }
 }
 
-/// How main ended: as its parent, from the keeper's record, or as a stranger. Nothing if that is not known yet.
-std::optional<ring::OrphanExit> Shim::find_exit_record() {
-    rusage usage{};
-    auto status = main_.get() >= 0 ? main_.find_exit(&usage) : std::nullopt;
-    ring::OrphanExit exit;
-    exit.ended_at_ns = now_ns();
-    if (!status) {
-        const auto state = ring::read_state(writer_.page().fd());
-        const bool is_ours = state.orphan.pid == main_.pid() && state.orphan.kind != ring::ExitKind::none &&
-                             (state.orphan.start_time == 0 || state.orphan.start_time == life_.main_start_time);
-        if (is_ours) return state.orphan;
-        if (main_.get() >= 0) {
-            const auto stat = os::find_proc_stat(main_.pid());
-            const bool keeper_will_tell = stat && stat->parent == keeper_->keeper_pid() && keeper_->keeper_pid() > 0;
-            if (keeper_will_tell) return std::nullopt;
-            status = os::find_exit_of_stranger(main_, life_.main_start_time);
-            if (!status) {  // the keeper may have reaped it between our two looks
-                const auto again = ring::read_state(writer_.page().fd());
-                if (again.orphan.pid == main_.pid() && again.orphan.kind != ring::ExitKind::none) return again.orphan;
-            }
-        }
-    }
-    const os::ExitStatus known = status.value_or(os::ExitStatus{});
-    exit.kind = known.kind == os::ExitStatus::Kind::exited     ? ring::ExitKind::exited
-                : known.kind == os::ExitStatus::Kind::signaled ? ring::ExitKind::signaled
-                                                               : ring::ExitKind::unknown;
-    exit.value = known.value;
-    exit.core_dumped = known.core ? 1 : 0;
-    exit.user_us = microseconds(usage.ru_utime);
-    exit.system_us = microseconds(usage.ru_stime);
-    exit.max_resident_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
-    return exit;
-}
-
 void Shim::on_main_ended() {
-    const auto exit = find_exit_record();
+    if (main_.get() >= 0 && !main_.ended()) return;  // an old main was meant
+    const auto exit = find_main_exit(main_, life_.main_start_time, writer_.page(), keeper_->keeper_pid());
     if (!exit) {
         if (main_watch_) main_watch_->pause(true);  // the keeper, its parent now, is about to tell
         return;
@@ -412,7 +393,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     main_watch_.reset();
     tree_.scan(0);
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
-    tell_exit();
+    record_.tell_exit();
     if (ended.get() >= 0) ended.reap();
     writer_.page()->spawned_pid.store(0);
     keeper_->withdraw(HeldKind::child, life_.run, ring::Stream::merged);
@@ -424,12 +405,16 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     streams_.close_input("the process has ended");
     apply(Event::main_exited);
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
-    tell_drained();
+    on_pipe_end();
+}
+
+void Shim::on_pipe_end() {
+    if (record_.has_ended() && streams_.at_end()) record_.tell_drained();
 }
 
 void Shim::on_tree_change() {
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
-    publish();
+    record_.publish();
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
 }
 
@@ -448,10 +433,10 @@ void Shim::note_capture_faults() {
     life_.capture_error = static_cast<std::uint32_t>(writer_.capture_error());
     life_.read_fallback = has_read_fallback() ? 1 : 0;
     life_.dropped_bytes = writer_.dropped_bytes();
-    if (!changed) return publish();
-    auto event = new_event(EventKind::capture_fault);
+    if (!changed) return record_.publish();
+    auto event = record_.event(EventKind::capture_fault);
     event.exit_value = writer_.capture_error();
-    append(event);
+    record_.append(event);
 }
 
 void Shim::on_new_keeper() {
@@ -463,143 +448,7 @@ void Shim::on_new_keeper() {
     if (main_ && main_.ended()) on_main_ended();
 }
 
-// Requests of the hub --------------------------------------------------------------------------------------------------
-
-std::string Shim::refusal(std::uint32_t run) const {
-    if (run == life_.run) return {};
-    return "run " + std::to_string(run) + " was meant, but the newest is run " + std::to_string(life_.run);
-}
-
-void Shim::on_start(const wire::StartRun& request) {
-    said_bye_ = false;  // it crossed our Bye
-    if (request.run == life_.run && life_.run > 0) return answer(request.token, {}, life_.run);  // asked again
-    if (request.run != life_.run + 1)
-        return answer(request.token, "run " + std::to_string(request.run) + " was meant, but the next is run " +
-                                         std::to_string(life_.run + 1));
-    if (!request.replace && (state_.phase == Phase::running || main_))
-        return answer(request.token, "the process is running already");
-    start_tokens_.push_back(request.token);
-    if (request.replace) {
-        stop_signal_ = request.signal;
-        grace_ = milliseconds{request.grace_ms};
-    }
-    apply(request.replace ? Event::replace_requested : Event::start_requested);
-}
-
-void Shim::on_stop(const wire::Stop& request) {
-    said_bye_ = false;
-    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
-    stop_tokens_.push_back(request.token);
-    if (state_.phase != Phase::stopping && state_.phase != Phase::clearing) {
-        stop_signal_ = request.signal;
-        grace_ = milliseconds{request.grace_ms};
-    } else if (request.grace_ms == 0) {
-        grace_ = milliseconds{0};  // asked to end it now: the grace that runs is cut short
-        apply(Event::grace_over);
-    }
-    for (const auto token : std::exchange(start_tokens_, {})) answer(token, "pp was asked to stop the process meanwhile");
-    apply(Event::stop_requested);
-}
-
-void Shim::on_signal(const wire::Signal& request) {
-    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
-    if (!main_ || main_.ended()) return answer(request.token, "the process has ended");
-    ::kill(-main_.pid(), request.signal);
-    answer(request.token);
-}
-
-void Shim::on_input(wire::Input request) {
-    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
-    if (!main_) return answer(request.token, "the process has ended");
-    if (launch_.mode != "pty" && launch_.stdin_mode != "pipe")
-        return answer(request.token, "its stdin is the null device; start it with stdin \"pipe\" to send input");
-    streams_.input(request.token, std::move(request.data), request.eof);
-}
-
-void Shim::on_resize(const wire::Resize& request) {
-    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
-    const TerminalSize size{request.rows, request.columns};
-    const int error = main_ ? streams_.resize_terminal(request.run, size) : ESRCH;
-    if (error == ESRCH) return answer(request.token, "the process has ended");
-    if (error == ENOTTY) return answer(request.token, "it has no terminal; start it with mode \"pty\"");
-    if (error != 0) return answer(request.token, os::error_text(error));
-    terminal_size_ = size;
-    auto event = new_event(EventKind::resized);
-    std::snprintf(event.text, sizeof event.text, "%ux%u", request.rows, request.columns);
-    append(event);
-    answer(request.token);
-}
-
-void Shim::answer(std::uint64_t token, const std::string& error, std::uint64_t count, std::string detail) {
-    wire::Done done;
-    done.token = token;
-    done.ok = error.empty();
-    done.error = error;
-    done.count = count;
-    done.detail = std::move(detail);
-    if (hub_) hub_->send_done(done);
-}
-
-// Telling --------------------------------------------------------------------------------------------------------------
-
-void Shim::publish() { writer_.page().publish(life_); }
-
-rundir::Event Shim::new_event(EventKind kind) const {
-    rundir::Event event;
-    event.kind = kind;
-    event.time_ns = now_ns();
-    event.run = life_.run;
-    event.pid = life_.main_pid;
-    event.cursor = writer_.tail();
-    event.exit_kind = life_.exit_kind;
-    event.exit_value = life_.exit_value;
-    event.core_dumped = life_.core_dumped;
-    event.stop_requested = life_.stop_requested;
-    event.user_us = life_.user_us;
-    event.system_us = life_.system_us;
-    event.max_resident_kib = life_.max_resident_kib;
-    event.descendants = life_.descendants;
-    event.generation = life_.generation;
-    return event;
-}
-
-/// The page first: whoever hears of something finds it there. What is lost in between is told by the successor.
-void Shim::append(rundir::Event event) {
-    publish();
-    events_.append(writer_.page(), event);
-    if (hub_) hub_->send_event(event);
-}
-
-/// Once per run.
-void Shim::tell_tree_gone() {
-    if (already_told(EventKind::tree_gone, life_.run)) return;
-    append(new_event(EventKind::tree_gone));
-}
-
-void Shim::tell_exit() {
-    const bool has_run = life_.exit_kind != ring::ExitKind::not_started;
-    const auto kind = has_run ? EventKind::exited : EventKind::start_failed;
-    if (already_told(kind, life_.run)) return publish();
-    append(new_event(kind));
-}
-
-/// Once per run, and after its exit: a main that ends closes its pipes a moment before it can be waited for.
-void Shim::tell_drained() {
-    if (life_.exit_kind == ring::ExitKind::none || !streams_.at_end() || life_.drained != 0) return;
-    life_.drained = 1;
-    const bool has_run = life_.exit_kind != ring::ExitKind::not_started;
-    if (!has_run || already_told(EventKind::drained, life_.run)) return publish();
-    append(new_event(EventKind::drained));
-}
-
-bool Shim::already_told(EventKind kind, std::uint32_t run) const {
-    const auto next = writer_.page()->next_event.load();
-    for (auto number = next > 64 ? next - 64 : 1; number < next; ++number) {
-        const auto event = events_.find(number);
-        if (event && event->kind == kind && event->run == run) return true;
-    }
-    return false;
-}
+// Ending ---------------------------------------------------------------------------------------------------------------
 
 /// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do. Looked at
 /// before every sleep, so that what happened in between has been told in its order. True if there was something to say.

@@ -11,12 +11,12 @@
 #include "protocol/os/signal_fd.h"
 #include "protocol/os/unique_fd.h"
 #include "protocol/ring/writer.h"
-#include "protocol/rundir/event_log.h"
 #include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
 #include "shim/hub_link.h"
 #include "shim/keeper_link.h"
 #include "shim/lifecycle.h"
+#include "shim/record.h"
 #include "shim/streams.h"
 #include "shim/tree.h"
 
@@ -47,6 +47,7 @@ class Shim {
     void resume();
     void find_foster_parents();
     void resume_main();
+    void resume_stop();
     void begin_run();
     void fail_start(int error, const char* failed);
 
@@ -55,6 +56,7 @@ class Shim {
     void perform(Action action);
     void arm_grace();
     void signal_main();
+    void send_stop_signal();
     void terminate_rest();
     void kill_all();
     void finish_stop();
@@ -63,10 +65,12 @@ class Shim {
     void on_socket();
     void on_child_signal();
     void on_main_ended();
-    std::optional<ring::OrphanExit> find_exit_record();
     void record_exit(const ring::OrphanExit& exit);
     void on_tree_change();
     void on_output();
+    void on_pipe_end();
+    [[nodiscard]] bool has_read_fallback() const;
+    void note_capture_faults();
     void on_new_keeper();
 
     // requests of the hub
@@ -78,16 +82,7 @@ class Shim {
     void answer(std::uint64_t token, const std::string& error = {}, std::uint64_t count = 0, std::string detail = {});
     std::string refusal(std::uint32_t run) const;
 
-    // telling
-    void publish();
-    rundir::Event new_event(rundir::EventKind kind) const;
-    void append(rundir::Event event);
-    [[nodiscard]] bool already_told(rundir::EventKind kind, std::uint32_t run) const;
-    [[nodiscard]] bool has_read_fallback() const;
-    void note_capture_faults();
-    void tell_exit();
-    void tell_tree_gone();
-    void tell_drained();
+    // ending
     bool consider_ending();
     void end();
 
@@ -98,8 +93,8 @@ class Shim {
     os::UniqueFd hold_;
     rundir::Launch launch_;
     ring::Writer writer_;
-    rundir::EventLog events_;
-    ring::Lifecycle life_;
+    Record record_;
+    ring::Lifecycle& life_{record_.life};
     State state_;
 
     Streams streams_;

@@ -159,7 +159,12 @@ struct StatePageLayout {
     // 0x5C0
     Source sources[kMaxSources];
 
-    std::uint8_t rest[kStatePageSize - 0x5C0 - sizeof(Source) * kMaxSources];
+    /// the stop that is under way (zero in pages of before there was this); CLOCK_MONOTONIC
+    std::atomic<std::int64_t> stop_deadline_ns;
+    std::atomic<std::int32_t> stop_signal;
+    std::atomic<std::uint32_t> stop_sent;
+
+    std::uint8_t rest[kStatePageSize - 0x5C0 - sizeof(Source) * kMaxSources - 16];
 };
 static_assert(sizeof(StatePageLayout) == kStatePageSize);
 static_assert(offsetof(StatePageLayout, position) == 0x100);

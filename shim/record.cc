@@ -1,0 +1,67 @@
+#include "shim/record.h"
+
+#include "protocol/rundir/process_files.h"
+#include "shim/clock.h"
+
+namespace pp::shim {
+
+using rundir::EventKind;
+
+Record::Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer)
+    : life{rundir::read_process_files(home, process).lifecycle()}, writer_{writer}, events_{home.events(process)} {
+    auto& next = writer_.page()->next_event;
+    if (next.load() <= 1) next.store(events_.next_number_on_disk());
+}
+
+rundir::Event Record::event(EventKind kind) const {
+    rundir::Event event;
+    event.kind = kind;
+    event.time_ns = now_ns();
+    event.run = life.run;
+    event.pid = life.main_pid;
+    event.start_time = kind == EventKind::started ? life.main_start_time : 0;
+    event.cursor = writer_.tail();
+    event.exit_kind = life.exit_kind;
+    event.exit_value = life.exit_value;
+    event.core_dumped = life.core_dumped;
+    event.stop_requested = life.stop_requested;
+    event.user_us = life.user_us;
+    event.system_us = life.system_us;
+    event.max_resident_kib = life.max_resident_kib;
+    event.descendants = life.descendants;
+    event.generation = life.generation;
+    return event;
+}
+
+void Record::append(rundir::Event event) {
+    publish();
+    events_.append(writer_.page(), event);
+    if (on_event_) on_event_(event);
+}
+
+void Record::append_once(EventKind kind) {
+    if (already_told(kind)) return publish();
+    append(kind);
+}
+
+void Record::tell_exit() {
+    append_once(life.exit_kind == ring::ExitKind::not_started ? EventKind::start_failed : EventKind::exited);
+}
+
+void Record::tell_drained() {
+    if (life.drained != 0) return;
+    life.drained = 1;
+    if (life.exit_kind == ring::ExitKind::not_started) return publish();
+    append_once(EventKind::drained);
+}
+
+bool Record::already_told(EventKind kind) const {
+    const auto next = writer_.page()->next_event.load();
+    for (auto number = next > 64 ? next - 64 : 1; number < next; ++number) {
+        const auto event = events_.find(number);
+        if (event && event->kind == kind && event->run == life.run) return true;
+    }
+    return false;
+}
+
+}  // namespace pp::shim
