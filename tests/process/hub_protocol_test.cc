@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -155,6 +157,68 @@ TEST_CASE("descendants are found after their shim and the keeper were killed", "
     hub.welcome(1);
     CHECK(world.state(1).lifecycle.descendants == 2);
     CHECK(hub.ask(1, stop_of(1)).count == 0);
+}
+
+TEST_CASE("a stop outlives the shim that was at it: its grace goes on", "[shim][kill][stop]") {
+    World world;
+    FakeHub hub{world.home()};
+    const std::string fifo = world.home().run() + "/go";
+    ::mkfifo(fifo.c_str(), 0600);
+    const pid_t shim = world.start(world.shell(1, "trap 'echo leaving; read line <" + fifo + "; exit 7' TERM; echo ready; "
+                                                  "while :; do sleep 1000 & wait; done"));
+    hub.welcome(1);
+    world.wait_for_output(1, "ready");
+    hub.send(1, stop_of(1, 3'600'000));
+    world.wait_for_output(1, "leaving");
+    World::kill_hard(shim);
+    world.wait_for_successor(1, shim);
+    hub.welcome(1);
+    const auto again = hub.send(1, stop_of(1, 1));  // as a hub repeats it; the grace is the first one's
+    const os::UniqueFd go{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)};
+    REQUIRE(::write(go.get(), "\n", 1) == 1);
+    CHECK(hub.wait_done(again).count == 0);
+    CHECK(world.wait_until_drained(1).lifecycle.exit_value == 7);
+    CHECK(world.output(1).text == "ready\nleaving\n");
+}
+
+TEST_CASE("a start that comes while a stop clears the tree begins when that is through", "[shim][stop]") {
+    World world;
+    FakeHub hub{world.home()};
+    world.start(world.shell(1, "[ $PP_PROCESS = p1#2 ] && exit 4; (trap '' TERM; echo deaf; exec sleep 1001) & exec sleep 1002"));
+    hub.welcome(1);
+    world.wait_for_output(1, "deaf");
+    const auto stopped = hub.send(1, stop_of(1, 300));
+    hub.wait_for(1, EventKind::exited);
+    wire::StartRun start;
+    start.run = 2;
+    const auto begun = hub.ask(1, start);
+    CHECK(begun.ok);
+    CHECK(begun.count == 2);
+    CHECK(hub.wait_done(stopped).count == 0);
+    CHECK(world.wait_until_finished(1, 2).lifecycle.exit_value == 4);
+}
+
+TEST_CASE("restarts right behind a succession are not told the end of the run before", "[shim][kill][restart]") {
+    World world;
+    FakeHub hub{world.home()};
+    pid_t shim = world.start(world.launch(1, {"sleep", "1000"}));
+    for (std::uint32_t run = 1; run <= 40; ++run) {
+        world.wait_until_running(1, run);
+        World::kill_hard(shim);
+        shim = world.wait_for_successor(1, shim).lifecycle.shim_pid;
+        hub.welcome(1);
+        wire::StartRun start;
+        start.run = run + 1;
+        start.replace = true;
+        REQUIRE(hub.ask(1, start).ok);
+    }
+    hub.ask(1, stop_of(41));
+    for (const auto& event : hub.events()) {
+        if (event.kind != EventKind::exited) continue;
+        CHECK(event.exit_kind == ring::ExitKind::signaled);
+        CHECK(event.exit_value == SIGTERM);
+    }
+    CHECK(world.wait_until_drained(1).lifecycle.exit_value == SIGTERM);
 }
 
 TEST_CASE("a command that means another run is refused", "[shim][stop]") {

@@ -3,21 +3,12 @@
 #include <string>
 
 #include "protocol/os/proc.h"
+#include "tests/process/lines.h"
 #include "tests/support/world.h"
 
 using namespace pp;
+using test::lines_to;
 using test::World;
-
-namespace {
-
-/// Lines 1 to `last`, each as long as seq writes it.
-std::string lines_to(int last) {
-    std::string text;
-    for (int i = 1; i <= last; ++i) text += std::to_string(i) + "\n";
-    return text;
-}
-
-}  // namespace
 
 TEST_CASE("a shim killed in the middle of a burst loses no byte, and its successor tells the exit", "[shim][kill]") {
     World world;

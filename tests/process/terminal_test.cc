@@ -2,12 +2,14 @@
 #include <csignal>
 #include <string>
 
+#include "tests/process/lines.h"
 #include "tests/support/fake_hub.h"
 #include "tests/support/world.h"
 
 using namespace pp;
 using rundir::EventKind;
 using test::FakeHub;
+using test::lines_to;
 using test::World;
 
 namespace {
@@ -32,13 +34,6 @@ wire::Resize resize_to(std::uint32_t rows, std::uint32_t columns) {
     resize.rows = rows;
     resize.columns = columns;
     return resize;
-}
-
-/// As a terminal shows them.
-std::string lines_to(int last) {
-    std::string text;
-    for (int i = 1; i <= last; ++i) text += std::to_string(i) + "\r\n";
-    return text;
 }
 
 }  // namespace
@@ -72,7 +67,7 @@ TEST_CASE("200,000 lines on a terminal: every byte in order", "[shim][pty]") {
     world.wait_until_finished(1);
     const auto output = world.output(1);
     CHECK(output.lost == 0);
-    CHECK(output.text == lines_to(200000));
+    CHECK(output.text == lines_to(200000, "\r\n"));
 }
 
 TEST_CASE("a shim killed in the middle of a terminal's burst loses no byte", "[shim][pty][kill]") {
@@ -87,7 +82,7 @@ TEST_CASE("a shim killed in the middle of a terminal's burst loses no byte", "[s
     const auto state = world.wait_until_drained(1);
     CHECK(state.lifecycle.main_pid == main);
     CHECK(state.lifecycle.exit_value == 9);
-    CHECK(world.output(1).text == lines_to(200000));
+    CHECK(world.output(1).text == lines_to(200000, "\r\n"));
 }
 
 TEST_CASE("a terminal takes input, after a succession too, and its end", "[shim][pty][input][kill]") {
