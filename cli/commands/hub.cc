@@ -56,6 +56,8 @@ int hub_command(const Context& context, const Words& words) {
     arguments.parse(words);
 
     const auto asked = what.value_or("status");
+    if (asked == "status" && !find_hub(context.home))
+        throw Failure{Exit::no_hub, "no hub runs; processes live without it, and 'pp hub start' starts one"};
     if (asked == "start" || asked == "status") return show_status(context, as_json);
     if (asked == "stop") {
         print(stop_hub(context) ? "the hub has ended; processes live on\n" : "no hub runs\n");

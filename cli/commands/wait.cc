@@ -1,8 +1,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
+#include <list>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
@@ -20,7 +23,6 @@ namespace pp::cli {
 namespace {
 
 using nlohmann::json;
-using TimePoint = os::Loop::TimePoint;
 
 /// How an earlier run ended: the page tells of the newest alone.
 ring::Lifecycle ended_run(const Context& context, rundir::ProcessNumber number, std::uint32_t run) {
@@ -44,30 +46,6 @@ ring::Lifecycle ended_run(const Context& context, rundir::ProcessNumber number, 
     return life;
 }
 
-/// Sleeps until the run that is on now has ended. Nothing if the deadline passes first.
-std::optional<ring::Lifecycle> wait_for_end(const Context& context, const rundir::ProcessFiles& files,
-                                            std::optional<TimePoint> deadline) {
-    const auto run = files.lifecycle().run;
-    if (!is_live(files)) return files.lifecycle();
-    os::Loop loop;
-    std::optional<ring::Lifecycle> ended;
-    std::unique_ptr<PageWatch> page;
-    const auto look = [&] {
-        const auto seen = page->seen();
-        const auto life = page->read().lifecycle;
-        if (life.run == run && life.state == ring::LifeState::finished) ended = life;
-        if (life.run > run && run != 0) ended = ended_run(context, files.number, run);
-        if (ended) return loop.stop();
-        page->arm(seen);
-    };
-    page = std::make_unique<PageWatch>(loop, context.home.state_page(files.number), look);
-    os::Loop::Timer timer{loop, [&] { loop.stop(); }};
-    if (deadline) timer.set(*deadline);
-    look();
-    if (!ended) loop.run();
-    return ended;
-}
-
 std::string ended_json(const rundir::ProcessFiles& before, const ring::Lifecycle& life) {
     auto files = before;
     files.final_record = life;
@@ -77,6 +55,44 @@ std::string ended_json(const rundir::ProcessFiles& before, const ring::Lifecycle
     object["cursor"] = std::max(cursor, life.end_cursor);
     return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+/// One process, until the run that was on when we began has ended.
+class Waiting {
+  public:
+    using OnEnd = std::function<void(const rundir::ProcessFiles&, const ring::Lifecycle&)>;
+
+    /// `on_end` is called once, from look().
+    Waiting(os::Loop& loop, const Context& context, rundir::ProcessFiles files, OnEnd on_end)
+        : context_{context}, files_{std::move(files)}, run_{files_.lifecycle().run}, on_end_{std::move(on_end)} {
+        if (is_live(files_))
+            page_ = std::make_unique<PageWatch>(loop, context.home.state_page(files_.number), [this] { look(); });
+    }
+
+    void look() {
+        if (!page_) return end(files_.lifecycle());
+        const auto seen = page_->seen();
+        const auto life = page_->read().lifecycle;
+        if (life.run == run_ && life.state == ring::LifeState::finished) return end(life);
+        if (life.run > run_ && run_ != 0) return end(ended_run(context_, files_.number, run_));
+        page_->arm(seen);
+    }
+
+    [[nodiscard]] bool has_ended() const { return has_ended_; }
+    [[nodiscard]] const rundir::ProcessFiles& files() const { return files_; }
+
+  private:
+    void end(const ring::Lifecycle& life) {
+        if (std::exchange(has_ended_, true)) return;
+        on_end_(files_, life);
+    }
+
+    const Context& context_;
+    const rundir::ProcessFiles files_;
+    const std::uint32_t run_;
+    const OnEnd on_end_;
+    std::unique_ptr<PageWatch> page_;
+    bool has_ended_ = false;
+};
 
 }  // namespace
 
@@ -93,20 +109,27 @@ int wait_command(const Context& context, const Words& words) {
     arguments.parse(words);
     if (names.empty()) throw Failure{Exit::usage, "there is no process named; such as: pp wait web"};
 
-    std::optional<TimePoint> deadline;
-    if (timeout) deadline = os::Loop::Clock::now() + parse_duration("--timeout", *timeout);
-    std::vector<rundir::ProcessFiles> targets;
-    for (const auto& name : names) targets.push_back(find_target(context, name));
-
+    const auto patience = timeout ? std::optional{parse_duration("--timeout", *timeout)} : std::nullopt;
+    os::Loop loop;
     int result = 0;
-    for (const auto& files : targets) {
-        const auto life = wait_for_end(context, files, deadline);
-        if (!life) throw Failure{Exit::timed_out, spoken_name(files) + " still runs after " + duration_text(parse_duration("--timeout", *timeout))};
-        const auto ended = ended_json(files, *life);
+    std::list<Waiting> targets;
+    const auto on_end = [&](const rundir::ProcessFiles& files, const ring::Lifecycle& life) {
+        const auto ended = ended_json(files, life);
         print(as_json ? ended + "\n" : process_line(json::parse(ended)) + "\n");
-        const int exit_code = exit_code_of(*life, spoken_name(files));
+        const int exit_code = exit_code_of(life, spoken_name(files));
         if (result == 0) result = exit_code;
-    }
+        if (std::all_of(targets.begin(), targets.end(), [](const Waiting& one) { return one.has_ended(); })) loop.stop();
+    };
+    for (const auto& name : names) targets.emplace_back(loop, context, find_target(context, name), on_end);
+    os::Loop::Timer timer{loop, [&] { loop.stop(); }};
+    if (patience) timer.set(*patience);
+    for (auto& target : targets) target.look();
+    const auto still_runs = [&] {
+        return std::find_if(targets.begin(), targets.end(), [](const Waiting& one) { return !one.has_ended(); });
+    };
+    if (still_runs() != targets.end()) loop.run();
+    if (const auto target = still_runs(); target != targets.end())
+        throw Failure{Exit::timed_out, spoken_name(target->files()) + " still runs after " + duration_text(*patience)};
     return result;
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+/// How long --detach watches a silent program: long enough for one that fails at once, too short to be a wait.
+constexpr double kSettleSeconds = 0.4;
 constexpr std::string_view kShellSyntax = " \t\n|&;<>()$`\"'\\*?[]{}#~=!%";
 
 OnExit parse_on_exit(const std::string& text) {
@@ -92,7 +94,7 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
     arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
     arguments["working_directory"] =
         options.directory ? absolute(*options.directory, working_directory) : working_directory;
-    arguments["wait"] = options.detach ? json{{"for", "settled"}} : json{{"for", "none"}};
+    arguments["wait"] = options.detach ? json{{"for", "settled"}, {"timeout", kSettleSeconds}} : json{{"for", "none"}};
     if (options.name) arguments["name"] = *options.name;
     if (!options.environment.empty()) arguments["environment"] = options.environment;
     if (options.replace) arguments["replace"] = true;

@@ -65,7 +65,7 @@ void refuse_own_tree(const Context& context, std::uint64_t process, const Caller
     if (is_own)
         throw Refusal(Refusal::Kind::failed, describe(files) +
                                                  " is what you run in: it would end you too; ask from "
-                                                 "elsewhere, or insist with force");
+                                                 "elsewhere, or insist with force: true (on the command line: --force)");
 }
 
 }  // namespace pp::hub

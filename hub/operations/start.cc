@@ -221,7 +221,7 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         std::string text;
         for (const auto& difference : found) text += (text.empty() ? "" : ", ") + difference;
         refuse(describe(files) + " is live already, with another " + text +
-               "; stop it first, give another name to run both, or give replace: true");
+               "; stop it first, give another name to run both, or give replace: true (on the command line: --replace)");
     }
 
     /// Somebody else is just starting it: what comes of that decides.

@@ -34,7 +34,7 @@ export class Installation {
     }
 
     async hub() {
-        return JSON.parse(await this.pp("hub", "status", "--json"));
+        return JSON.parse(await this.pp("hub", "start", "--json"));
     }
 
     /// A connected SDK client, of a project if one is given; `sent` collects the ids of its calls.
