@@ -332,8 +332,11 @@ void Shim::finish_stop() {
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
     if (main_) life_.state = ring::LifeState::running;
     else if (!state_.start_next) life_.state = ring::LifeState::finished;
-    if (!main_ && tree_.empty()) streams_.take_last_words(life_.run);  // and its end: nobody writes any more
-    if (!main_ && tree_.empty()) record_.append_once(EventKind::tree_gone);
+    if (!main_ && tree_.empty()) {
+        streams_.take_last_words(life_.run);  // and its end: nobody writes any more
+        record_.append_once(EventKind::tree_gone);
+        on_pipe_end();
+    }
     record_.publish();
     const auto main = main_ ? std::to_string(main_.pid()) + " " + os::command_line(main_.pid()) + "\n" : "";
     for (const auto token : std::exchange(stop_tokens_, {})) answer(token, {}, life_.survivors, main + tree_.text());
