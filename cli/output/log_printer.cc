@@ -41,7 +41,7 @@ LogPrinter::LogPrinter(Options options, Write write)
 void LogPrinter::feed(const ring::Piece& piece) {
     if (piece.lost > 0) {
         flush();
-        say(std::to_string(piece.lost) + " bytes were overwritten before they could be shown");
+        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
     }
     if (by_lines()) return feed_lines(piece);
     if (!options_.plain) return write_(piece.text());

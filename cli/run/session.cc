@@ -108,7 +108,7 @@ bool RunSession::has_room() const {
 
 void RunSession::on_piece(const ring::Piece& piece) {
     if (piece.lost > 0)
-        say(std::to_string(piece.lost) + " bytes were overwritten before they could be shown");
+        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
     const bool to_error = piece.stream == ring::Stream::err || piece.stream == ring::Stream::note;
     (to_error ? error_ : out_).put(piece.text());
 }

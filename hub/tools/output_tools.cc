@@ -72,7 +72,7 @@ ToolResult present_output(const OutputResult& output, const std::string& stream)
         {"stream", stream},      {"merged", answer.merged}, {"process", process_view(output.process)}};
     result.text = process_line(output.process) + "\n";
     if (answer.lost_bytes > 0)
-        result.text += std::to_string(answer.lost_bytes) + " bytes are lost: they were overwritten.\n";
+        result.text += std::to_string(answer.lost_bytes) + " bytes are lost: overwritten, or refused by the disk.\n";
     if (answer.replaced_bytes > 0)
         result.text +=
             std::to_string(answer.replaced_bytes) + " bytes were not UTF-8 and are shown as \uFFFD.\n";

@@ -72,7 +72,7 @@ TEST_CASE("logs says how many bytes were overwritten", "[cli][logs]") {
     const std::string line(999, 'x');
     for (int i = 0; i < 300; ++i) web.write(line + "\n");
     const auto ran = run_pp(home.root(), {"logs", "web"});
-    CHECK_THAT(ran.error, Catch::Contains("bytes were overwritten before they could be shown"));
+    CHECK_THAT(ran.error, Catch::Contains("bytes are missing: overwritten before they could be shown"));
     const auto lost = std::stoull(ran.error.substr(4));
     CHECK(ran.out.size() + lost == 300'000);
 }

@@ -1,25 +1,82 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "protocol/rundir/event_log.h"
 #include "tests/support/installation.h"
+#include "tests/support/lines.h"
 
 using namespace pp;
 using nlohmann::json;
 using test::Installation;
 
-TEST_CASE("the hub is killed in the middle of a burst that a client follows: not a byte is missing", "[e2e][kill]") {
+TEST_CASE("the hub is killed in the middle of a burst, with a client blocked on it and 20 processes", "[e2e][kill]") {
     Installation pp;
-    pp.pp({"hub", "start"});
-    const auto running = pp.start_pp({"run", "sh", "-c", "read go < /dev/null; seq 1 300000; exit 5"});
+    for (int i = 1; i <= 20; ++i)
+        REQUIRE(pp.pp({"run", "-d", "-i", "--name", "n" + std::to_string(i), "sh", "-c", "trap '' TERM; echo up; cat; exit 6"})
+                    .code == 0);
+    const auto before = pp.pp_json({"ls"})["processes"];
+    const auto blocked = pp.start_pp({"stop", "n1", "--timeout", "1000"});
+    const auto told = pp.start_pp({"logs", "-f", "n1"});
+    const auto running = pp.start_pp({"run", "--name", "burst", "sh", "-c", "seq 1 300000; exit 5"});
     running->wait_for_output("1000\n");
     Installation::kill_hard(pp.hub_pid());
     const auto ran = running->wait();
     CHECK(ran.code == 5);
-    CHECK(ran.out.size() == 1988895);
-    CHECK(ran.out.substr(ran.out.size() - 7) == "300000\n");
-    const auto status = pp.pp_json({"status", "p1"});  // a new hub, or none: the truth is the same
-    CHECK(status["process"]["exit_code"] == 5);
+    CHECK(ran.out == test::lines_to(300000));
+    const auto unanswered = blocked->wait();
+    CHECK(unanswered.code == 1);
+    CHECK_THAT(unanswered.err, Catch::Matchers::Contains("is not known"));
+
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);
+    CHECK(pp.pp_json({"status", "burst"})["process"]["exit_code"] == 5);
+    CHECK(pp.pp({"logs", "burst"}).out == test::lines_to(300000));
+    for (const auto& process : before)
+        CHECK(pp.pp_json({"status", process["id"].get<std::string>()})["process"]["pid"] == process["pid"]);
+    // the order to stop had been passed on, or not; either way it can be ended at once
+    CHECK(pp.pp({"stop", "n1", "--force"}).code == 0);
+    CHECK(told->wait().out == "up\n");
+    for (int i = 2; i <= 20; ++i) {
+        const auto name = "n" + std::to_string(i);
+        CHECK(pp.pp({"send", name, "last words", "--enter", "--eof"}).code == 0);
+        CHECK(pp.pp({"wait", name}).code == 6);
+        CHECK(pp.pp({"logs", name}).out == "up\nlast words\n");
+    }
+}
+
+TEST_CASE("events are numbered in order and none is lost while hubs come and go", "[e2e][kill][events]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "echo up; exec sleep 1000"}).code == 0);
+    for (int i = 0; i < 5; ++i) {
+        Installation::kill_hard(pp.hub_pid());
+        if (i % 2 == 1) {  // it ends while no hub is there
+            const auto process = pp.pp_json({"ls"})["processes"][0];
+            ::kill(process["pid"].get<int>(), SIGKILL);
+            CHECK(pp.pp({"wait", "web"}).code == 128 + SIGKILL);
+        }
+        REQUIRE(pp.pp({"restart", "web"}).code == 0);
+    }
+    REQUIRE(pp.pp({"stop", "web"}).code == 0);
+    const auto events = rundir::read_events(pp.home().events(1), 1);
+    std::map<std::uint32_t, std::vector<rundir::EventKind>> of_run;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        CHECK(events[i].number == i + 1);
+        if (events[i].kind != rundir::EventKind::stop_requested) of_run[events[i].run].push_back(events[i].kind);
+    }
+    using enum rundir::EventKind;
+    REQUIRE(of_run.size() == 6);
+    for (auto& [run, kinds] : of_run) {
+        CAPTURE(run);
+        REQUIRE(kinds.size() == 4);
+        CHECK(kinds[0] == started);
+        CHECK(kinds[1] == exited);
+        CHECK(std::count(kinds.begin(), kinds.end(), tree_gone) == 1);
+        CHECK(std::count(kinds.begin(), kinds.end(), drained) == 1);
+    }
+    CHECK(pp.pp_json({"status", "web"})["runs"].size() == 6);
 }
 
 TEST_CASE("twenty processes outlive their hub with the same pids, and their exits are known to the next", "[e2e][kill]") {

@@ -24,7 +24,7 @@ namespace {
 class Terminal {
   public:
     Terminal(const Installation& pp, const std::vector<std::string>& words) {
-        std::vector<std::string> arguments{Installation::program("pp")};
+        std::vector<std::string> arguments{pp.program("pp")};
         arguments.insert(arguments.end(), words.begin(), words.end());
         std::vector<std::string> entries{"TERM=xterm"};
         for (const auto& [name, value] : pp.environment()) entries.push_back(name + "=" + value);

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <string>
 
-#include "tests/process/lines.h"
+#include "tests/support/lines.h"
 #include "tests/support/world.h"
 
 using namespace pp;

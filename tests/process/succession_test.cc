@@ -3,7 +3,7 @@
 #include <string>
 
 #include "protocol/os/proc.h"
-#include "tests/process/lines.h"
+#include "tests/support/lines.h"
 #include "tests/support/world.h"
 
 using namespace pp;

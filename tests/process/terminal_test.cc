@@ -2,7 +2,7 @@
 #include <csignal>
 #include <string>
 
-#include "tests/process/lines.h"
+#include "tests/support/lines.h"
 #include "tests/support/fake_hub.h"
 #include "tests/support/world.h"
 

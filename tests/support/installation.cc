@@ -120,7 +120,7 @@ Ran Running::wait() {
 }
 
 Installation::Installation()
-    : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
+    : root_{make_root()}, programs_{PP_BIN_DIR}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     ::mkdir(work().c_str(), 0700);
     environment_ = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
                     {"HOME", root_},
@@ -153,7 +153,16 @@ Installation::~Installation() {
     std::filesystem::remove_all(root_);
 }
 
-std::string Installation::program(const std::string& name) { return std::string{PP_BIN_DIR} + "/" + name; }
+void Installation::copy_programs() {
+    const std::string directory = root_ + "/bin";
+    std::filesystem::create_directories(directory);
+    for (const char* name : {"pp", "pp-hub", "pp-shim", "pp-keeper"}) {
+        const auto copy = directory + "/" + name;
+        std::filesystem::copy_file(program(name), copy + ".new");
+        std::filesystem::rename(copy + ".new", copy);  // as an installer does: the old one may run
+    }
+    programs_ = directory;
+}
 
 std::unique_ptr<Running> Installation::start_pp(const std::vector<std::string>& words) {
     std::vector<std::string> argv{program("pp")};

@@ -79,10 +79,13 @@ class Installation {
     [[nodiscard]] pid_t shim_pid(const std::string& id) const;
     /// SIGKILL, and sleeps until it is dead.
     static void kill_hard(pid_t pid);
-    [[nodiscard]] static std::string program(const std::string& name);
+    [[nodiscard]] std::string program(const std::string& name) const { return programs_ + "/" + name; }
+    /// From now on the programs are copies in a directory of this home, as another build would be.
+    void copy_programs();
 
   private:
     std::string root_;
+    std::string programs_;
     rundir::Home home_;
     std::map<std::string, std::string> environment_;
 };
