@@ -17,7 +17,7 @@ namespace pp::shim {
 /// Empties the pipes of all runs into the ring, and never makes a child wait for anything but the page cache.
 ///
 /// While a pipe is hot, reading is put off by 200 µs at a time: read at once, each line costs a wake-up and a contended
-/// pipe lock, and the child runs 7 times slower (shim.md B1: 0.10 against 0.52 GB/s for 80-byte lines). Not when the last
+/// pipe lock, and the child runs 7 times slower (0.10 against 0.52 GB/s for 80-byte lines, measured on 2 cores). Not when the last
 /// batch was half a quiet pipe or more (64 KiB writes: 1.4 against 3.0 GB/s), and not while two streams of a run
 /// are live, whose order would suffer, and not for a terminal, whose line discipline makes the child wait long before.
 class Capture {

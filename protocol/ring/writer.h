@@ -50,7 +50,7 @@ class Writer {
     /// Stores bytes of our own making.
     void append(std::span<const std::byte> bytes, Stream stream, std::uint32_t run);
 
-    /// Writes the checkpoint; `sealed` also syncs it and gives back the disk space that was never used.
+    /// Writes the checkpoint; `sealed` also says that all is told, and syncs log and checkpoint.
     void checkpoint(bool sealed);
 
     [[nodiscard]] std::uint64_t tail() const { return tail_; }
@@ -65,8 +65,6 @@ class Writer {
     void set_generation(std::uint16_t generation) { generation_ = generation; recovered_ = true; }
     /// A run begins at the tail: its head will be kept before the ring overwrites it.
     void begin_run(std::uint32_t run);
-    /// How often followers are woken: every take(). The caller may delay that over a batch.
-    void wake_followers() { page_.wake(); }
 
   private:
     Writer() = default;

@@ -69,7 +69,6 @@ void Fabricated::begin_run(std::uint32_t run, int pid) {
 
 void Fabricated::write(const std::string& text, ring::Stream stream) {
     writer_.append(std::as_bytes(std::span{text.data(), text.size()}), stream, life_.run);
-    writer_.wake_followers();
 }
 
 void Fabricated::stopping() {
