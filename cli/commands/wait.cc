@@ -109,7 +109,7 @@ int wait_command(const Context& context, const Words& words) {
     arguments.parse(words);
     if (names.empty()) throw Failure{Exit::usage, "there is no process named; such as: pp wait web"};
 
-    const auto patience = timeout ? std::optional{parse_duration("--timeout", *timeout)} : std::nullopt;
+    const auto patience = timeout ? parse_duration("--timeout", *timeout) : std::chrono::milliseconds{0};
     os::Loop loop;
     int result = 0;
     std::list<Waiting> targets;
@@ -122,14 +122,14 @@ int wait_command(const Context& context, const Words& words) {
     };
     for (const auto& name : names) targets.emplace_back(loop, context, find_target(context, name), on_end);
     os::Loop::Timer timer{loop, [&] { loop.stop(); }};
-    if (patience) timer.set(*patience);
+    if (timeout) timer.set(patience);
     for (auto& target : targets) target.look();
     const auto still_runs = [&] {
         return std::find_if(targets.begin(), targets.end(), [](const Waiting& one) { return !one.has_ended(); });
     };
     if (still_runs() != targets.end()) loop.run();
     if (const auto target = still_runs(); target != targets.end())
-        throw Failure{Exit::timed_out, spoken_name(target->files()) + " still runs after " + duration_text(*patience)};
+        throw Failure{Exit::timed_out, spoken_name(target->files()) + " still runs after " + duration_text(patience)};
     return result;
 }
 
