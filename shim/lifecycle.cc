@@ -10,7 +10,7 @@ bool is_ending(Phase phase) {
 }
 
 Step on_stop_through(State state) {
-    if (state.start_next) return {{Phase::idle, false}, Action::report_stop_and_spawn};
+    if (state.start_next) return {{Phase::idle, true}, Action::report_stop_and_spawn};
     return {{Phase::finished, false}, Action::report_stop};
 }
 

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
@@ -256,10 +257,9 @@ void Shim::fail_start(int error, const char* failed) {
 void Shim::apply(Event event) {
     const Step decided = step(state_, event, {static_cast<bool>(main_), !tree_.empty()});
     state_ = decided.state;
-    if (const std::uint32_t next = state_.start_next ? 1 : 0; life_.start_next != next) {
-        life_.start_next = next;
-        record_.publish();
-    }
+    const std::uint32_t next = state_.start_next ? 1 : 0;
+    // that a run is wanted stands in the page until there is one
+    if (std::exchange(life_.start_next, next) != next && decided.action != Action::spawn) record_.publish();
     perform(decided.action);
 }
 
@@ -324,7 +324,8 @@ void Shim::kill_all() {
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
 }
 
-/// The tree is gone, or what remains of it cannot be ended and is named; a main that cannot be ended runs on.
+/// The tree is gone, or what remains of it cannot be ended and is named; a main that cannot be ended runs on. Where a run
+/// is to follow, the process has not finished: whoever follows it waits for that run.
 void Shim::finish_stop() {
     grace_timer_.clear();
     kill_timer_.clear();

@@ -28,7 +28,7 @@ TEST_CASE("a start during a stop begins when that is through", "[lifecycle]") {
         const auto waiting = step({phase, false}, Event::start_requested, kTree);
         CHECK(waiting == Step{{phase, true}, Action::none});
     }
-    CHECK(step({Phase::clearing, true}, Event::tree_gone, kNobody) == Step{{Phase::idle, false}, Action::report_stop_and_spawn});
+    CHECK(step({Phase::clearing, true}, Event::tree_gone, kNobody) == Step{{Phase::idle, true}, Action::report_stop_and_spawn});
     CHECK(step({Phase::clearing, true}, Event::stop_requested, kTree) == Step{{Phase::clearing, false}, Action::none});
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("what takes no SIGKILL is reported; beside a main that lives no other 
     CHECK(step({Phase::killing, true}, Event::kill_over, kMain) == Step{{Phase::running, false}, Action::report_stop});
     CHECK(step({Phase::killing, false}, Event::kill_over, kTree) == Step{{Phase::finished, false}, Action::report_stop});
     CHECK(step({Phase::killing, true}, Event::kill_over, kTree) ==
-          Step{{Phase::idle, false}, Action::report_stop_and_spawn});
+          Step{{Phase::idle, true}, Action::report_stop_and_spawn});
 }
 
 TEST_CASE("descendants that outlive main are ended by a stop, and leave room for a new run", "[lifecycle]") {
