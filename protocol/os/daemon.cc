@@ -1,6 +1,7 @@
 #include "protocol/os/daemon.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,7 +13,6 @@
 
 #include "protocol/os/c_strings.h"
 #include "protocol/os/error.h"
-#include "protocol/os/unique_fd.h"
 
 namespace pp::os {
 namespace {
@@ -43,17 +43,40 @@ void reset_signals() {
     ::_exit(127);
 }
 
+/// For as long as it lives, orphans of ours go to our reaper and not to us.
+class NoSubreaper {
+  public:
+    NoSubreaper() {
+        ::prctl(PR_GET_CHILD_SUBREAPER, &was_);
+        if (was_ != 0) ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    }
+    NoSubreaper(const NoSubreaper&) = delete;
+    NoSubreaper& operator=(const NoSubreaper&) = delete;
+    ~NoSubreaper() {
+        if (was_ != 0) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    }
+
+  private:
+    int was_ = 0;
+};
+
 }  // namespace
 
 std::string start_detached(const std::string& program, const std::vector<std::string>& arguments,
                            const std::vector<std::string>& environment) {
+    return read_report(begin_detached(program, arguments, environment), program);
+}
+
+UniqueFd begin_detached(const std::string& program, const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& environment) {
     const CStrings argv{program, arguments};
     const CStrings envp{environment};
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("pipe");
-    const UniqueFd read_end{ends[0]};
-    UniqueFd write_end{ends[1]};
+    UniqueFd read_end{ends[0]};
+    const UniqueFd write_end{ends[1]};
 
+    const NoSubreaper orphans_pass;
     const pid_t middle = ::fork();
     if (middle < 0) throw_errno("fork");
     if (middle == 0) {
@@ -62,16 +85,18 @@ std::string start_detached(const std::string& program, const std::vector<std::st
         if (last == 0) become(program.c_str(), argv.get(), envp.get(), write_end.get());
         ::_exit(last < 0 ? 1 : 0);
     }
-    write_end.reset();
     int status = 0;
     while (::waitpid(middle, &status, 0) < 0 && errno == EINTR) {
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw_error(EAGAIN, "fork", program);
+    return read_end;
+}
 
+std::string read_report(const UniqueFd& ready, const std::string& program) {
     std::string said;
     std::array<char, 512> buffer{};
     while (true) {
-        const ssize_t got = ::read(read_end.get(), buffer.data(), buffer.size());
+        const ssize_t got = ::read(ready.get(), buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
         said.append(buffer.data(), static_cast<std::size_t>(got));

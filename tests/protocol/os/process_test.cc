@@ -216,6 +216,20 @@ TEST_CASE("a detached program that ends without a word, or cannot be executed, i
                       "execute /nonexistent/program: No such file or directory");
 }
 
+TEST_CASE("what a subreaper starts detached is not its child, and it is a subreaper still", "[os][daemon]") {
+    REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    const auto said = os::start_detached(PP_DETACHED_HELPER, {"report"}, {});
+    int still = 0;
+    ::prctl(PR_GET_CHILD_SUBREAPER, &still);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    int pid = 0;
+    int session = 0;
+    int parent = 0;
+    REQUIRE(std::sscanf(said.c_str(), "pid %d session %d parent %d", &pid, &session, &parent) == 3);
+    CHECK(parent != ::getpid());
+    CHECK(still == 1);
+}
+
 TEST_CASE("a program that was not started detached reports nothing to nobody", "[os][daemon]") {
     const int before = ::dup(3);
     const int file = ::open("/dev/null", O_RDWR | O_CLOEXEC);
