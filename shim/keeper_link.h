@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "protocol/os/loop.h"
@@ -14,7 +16,9 @@
 namespace pp::shim {
 
 /// The shim's line to the keeper: deposits everything whose closing the child could notice, and brings a new keeper into
-/// being when the old one dies.
+/// being when the old one dies. The loop never waits for one: a keeper that is started hangs up its pipe when it is ready
+/// (one that lost the race waits for the winner first), and only what nobody tells of is tried again by the clock: a system
+/// that refuses, a keeper that has no room.
 class KeeperLink {
   public:
     struct Held {
@@ -24,6 +28,7 @@ class KeeperLink {
     struct Callbacks {
         std::function<void()> on_orphan_exited;  ///< the keeper has written how our main ended
         std::function<void()> on_new_keeper;     ///< deposit everything again
+        std::function<void(const std::string&)> on_trouble;  ///< what goes wrong, for the log
     };
 
     /// `birth` is the socket that the keeper gave us, or none: then it is looked for.
@@ -39,17 +44,33 @@ class KeeperLink {
     void withdraw(wire::HeldKind kind, std::uint32_t run, ring::Stream stream);
     void say_goodbye();
 
+    /// Looks for a keeper now, if there is none.
+    void ensure();
+
     /// Pid of the keeper at the other end; 0 if there is none.
     [[nodiscard]] pid_t keeper_pid() const { return keeper_pid_; }
 
   private:
-    void connect();
-    void start_watching();
-    void attach();
+    struct Waiting {
+        wire::KeeperMessage message;
+        os::UniqueFd fd;  ///< or none
+    };
+
+    bool connect();
+    void start_keeper();
+    void on_started();
+    void use(os::UniqueFd socket);
+    void drop();
+    bool attach();
     void on_readable();
-    void flush();
-    void send(wire::KeeperMessage message, int fd);
+    void on_message(const wire::KeeperMessage& message);
     void on_lost();
+    void send(const wire::KeeperMessage& message, int fd);
+    bool transmit(const wire::KeeperMessage& message, int fd);
+    void flush();
+    void miss(const std::string& why);
+    void retry_later();
+    void retry();
 
     os::Loop& loop_;
     const rundir::Home& home_;
@@ -59,11 +80,14 @@ class KeeperLink {
     os::UniqueFd socket_;
     std::unique_ptr<os::Loop::Watch> watch_;
     pid_t keeper_pid_ = 0;
-    struct Waiting {
-        wire::KeeperMessage message;
-        std::vector<os::UniqueFd> fds;
-    };
-    std::deque<Waiting> waiting_;  ///< for room in the socket: a stopped keeper must not stop us
+    bool is_ready_ = false;              ///< the keeper has answered
+    bool is_missing_something_ = false;  ///< a deposit did not come through
+    bool is_blocked_ = false;            ///< the system has too many descriptors under way
+    std::deque<Waiting> waiting_;        ///< for room in the socket: a stopped keeper must not stop us
+    os::UniqueFd starting_;              ///< hangs up when the keeper that we started is ready, or has failed
+    std::unique_ptr<os::Loop::Watch> starting_watch_;
+    std::chrono::milliseconds retry_pause_;
+    os::Loop::Timer retry_timer_;
 };
 
 }  // namespace pp::shim

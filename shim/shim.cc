@@ -16,6 +16,7 @@
 #include "protocol/os/unix_socket.h"
 #include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
+#include "shim/log.h"
 #include "shim/main_exit.h"
 #include "shim/stop_order.h"
 
@@ -27,6 +28,7 @@ using std::chrono::milliseconds;
 using wire::HeldKind;
 
 constexpr auto kCheckpointAfter = std::chrono::seconds{1};
+constexpr auto kAcceptAgainAfter = std::chrono::seconds{1};
 constexpr auto kKillPatience = std::chrono::seconds{5};  // what SIGKILL has not ended by then is stuck in the kernel
 
 rundir::Launch load_launch(const rundir::Home& home, std::uint64_t process) {
@@ -62,7 +64,8 @@ Shim::Shim(Setup setup)
       tree_{loop_, process_, [this] { on_tree_change(); }},
       grace_timer_{loop_, [this] { apply(Event::grace_over); }},
       kill_timer_{loop_, [this] { apply(Event::kill_over); }},
-      checkpoint_timer_{loop_, [this] { writer_.checkpoint(false); }} {
+      checkpoint_timer_{loop_, [this] { writer_.checkpoint(false); }},
+      accept_timer_{loop_, [this] { listener_watch_->pause(false); }} {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::prctl(PR_SET_TIMERSLACK, 1000);  // ns: the pauses of capture are 200 µs
     signal_watch_ = std::make_unique<os::Loop::Watch>(loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); });
@@ -77,7 +80,10 @@ Shim::Shim(Setup setup)
                                            KeeperLink::Callbacks{[this] {
                                                                      if (main_) on_main_ended();
                                                                  },
-                                                                 [this] { on_new_keeper(); }});
+                                                                 [this] { on_new_keeper(); },
+                                                                 [this](const std::string& trouble) {
+                                                                     log(home_, process_, trouble);
+                                                                 }});
     streams_.use(*keeper_);
     hub_ = std::make_unique<HubLink>(
         loop_, home_, process_, record_.events(), page,
@@ -350,7 +356,14 @@ void Shim::finish_stop() {
 
 /// Whoever of our uid connects kicks: what a connection says is for versions to come, and is not waited for.
 void Shim::on_socket() {
-    while (os::accept_own_uid(listener_.get())) hub_->look_for_hub();
+    auto end = os::AcceptEnd::nothing_waits;
+    while (os::accept_own_uid(listener_.get(), end)) {
+        hub_->look_for_hub();
+        keeper_->ensure();
+    }
+    if (end == os::AcceptEnd::nothing_waits) return;
+    listener_watch_->pause(true);  // no descriptors: who waits would wake us without end
+    accept_timer_.set(kAcceptAgainAfter);
 }
 
 void Shim::on_child_signal() {
@@ -444,7 +457,7 @@ void Shim::note_capture_faults() {
 }
 
 void Shim::on_new_keeper() {
-    if (life_.generation > 0) find_foster_parents();
+    find_foster_parents();  // to whom orphans went while we started that keeper, too
     streams_.deposit_all();
     if (main_)
         keeper_->deposit(HeldKind::child, life_.run, ring::Stream::merged, main_.get(), main_.pid(), life_.main_start_time);

@@ -110,6 +110,7 @@ class Shim {
     os::Loop::Timer grace_timer_;
     os::Loop::Timer kill_timer_;
     os::Loop::Timer checkpoint_timer_;
+    os::Loop::Timer accept_timer_;
     std::optional<TerminalSize> terminal_size_;  ///< as last asked for; a restart keeps it
     int stop_signal_ = SIGTERM;
     std::chrono::milliseconds grace_{5000};

@@ -28,11 +28,18 @@ struct PidFdInfo {  // struct pidfd_info, first 72 bytes (Linux 6.15)
 constexpr std::uint64_t kPidFdInfoExit = 1U << 3;
 
 /// waitid(2) by the raw system call, since only that fills in a rusage.
-int wait_id(int fd, siginfo_t* info, int options, rusage* usage) {
+int wait_id(idtype_t type, int id, siginfo_t* info, int options, rusage* usage) {
     while (true) {
-        const long result = ::syscall(SYS_waitid, kPidFdId, fd, info, options, usage);
+        const long result = ::syscall(SYS_waitid, type, id, info, options, usage);
         if (result == 0 || errno != EINTR) return static_cast<int>(result);
     }
+}
+
+std::optional<ExitStatus> find_exit(idtype_t type, int id, rusage* usage) {
+    siginfo_t info{};
+    if (wait_id(type, id, &info, WEXITED | WNOWAIT | WNOHANG, usage) != 0 || info.si_pid == 0) return std::nullopt;
+    if (info.si_code == CLD_EXITED) return ExitStatus{ExitStatus::Kind::exited, info.si_status, false};
+    return ExitStatus{ExitStatus::Kind::signaled, info.si_status, info.si_code == CLD_DUMPED};
 }
 
 }  // namespace
@@ -67,17 +74,14 @@ void PidFd::wait_for_end() const {
     }
 }
 
-std::optional<ExitStatus> PidFd::find_exit(rusage* usage) const {
-    siginfo_t info{};
-    if (wait_id(fd_.get(), &info, WEXITED | WNOWAIT | WNOHANG, usage) != 0 || info.si_pid == 0) return std::nullopt;
-    if (info.si_code == CLD_EXITED) return ExitStatus{ExitStatus::Kind::exited, info.si_status, false};
-    return ExitStatus{ExitStatus::Kind::signaled, info.si_status, info.si_code == CLD_DUMPED};
-}
+std::optional<ExitStatus> PidFd::find_exit(rusage* usage) const { return os::find_exit(kPidFdId, fd_.get(), usage); }
 
 void PidFd::reap() const {
     siginfo_t info{};
-    wait_id(fd_.get(), &info, WEXITED | WNOHANG, nullptr);
+    wait_id(kPidFdId, fd_.get(), &info, WEXITED | WNOHANG, nullptr);
 }
+
+std::optional<ExitStatus> find_exit_of_child(pid_t pid, rusage* usage) { return find_exit(P_PID, pid, usage); }
 
 std::optional<ExitStatus> find_exit_of_stranger(const PidFd& process, std::uint64_t start_time) {
     const auto first = find_proc_stat(process.pid());

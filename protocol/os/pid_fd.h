@@ -57,6 +57,10 @@ class PidFd {
     pid_t pid_ = 0;
 };
 
+/// How our child ended, without reaping it; its number is its own until then, so no descriptor is needed. Nothing while it
+/// runs, or if it is not our child.
+std::optional<ExitStatus> find_exit_of_child(pid_t pid, rusage* usage = nullptr);
+
 /// How a process ended that is not our child, by whatever way this kernel has: the zombie's own stat line (same uid;
 /// start time checked before and after), else PIDFD_GET_INFO of Linux >= 6.15, which answers once it is reaped.
 std::optional<ExitStatus> find_exit_of_stranger(const PidFd& process, std::uint64_t start_time);

@@ -48,11 +48,20 @@ std::optional<UniqueFd> find_seqpacket(const std::string& path) {
     throw_errno("connect", path);
 }
 
-std::optional<UniqueFd> accept_own_uid(int listener) {
+bool is_listening(const std::string& path) {
+    const sockaddr_un address = address_of(path);
+    const UniqueFd fd = new_socket();
+    return ::connect(fd.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
+}
+
+std::optional<UniqueFd> accept_own_uid(int listener, AcceptEnd& end) {
     while (true) {
         UniqueFd fd{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
         if (!fd && (errno == EINTR || errno == ECONNABORTED)) continue;
-        if (!fd) return std::nullopt;
+        if (!fd) {
+            end = errno == EAGAIN ? AcceptEnd::nothing_waits : AcceptEnd::no_room;
+            return std::nullopt;
+        }
         ucred peer{};
         socklen_t size = sizeof peer;
         if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid()) return fd;

@@ -25,15 +25,24 @@ UniqueFd listen_seqpacket(const std::string& path, int backlog = 512);
 /// Nothing if nobody listens (ENOENT, ECONNREFUSED). The connection is non-blocking.
 std::optional<UniqueFd> find_seqpacket(const std::string& path);
 
-/// Next waiting connection whose peer has our uid (SO_PEERCRED); others are closed at once. Nothing if none waits.
-std::optional<UniqueFd> accept_own_uid(int listener);
+/// Whether somebody listens, be the queue for it full (EAGAIN). Who listens sees a connection that says nothing and goes.
+bool is_listening(const std::string& path);
+
+enum class AcceptEnd {
+    nothing_waits,
+    no_room  ///< EMFILE, ENFILE, ENOMEM: somebody waits still, and the listener stays readable
+};
+
+/// Next waiting connection whose peer has our uid (SO_PEERCRED); others are closed at once. `end` says why there was none.
+std::optional<UniqueFd> accept_own_uid(int listener, AcceptEnd& end);
 
 /// Two connected ends, non-blocking.
 std::array<UniqueFd, 2> seqpacket_pair();
 
 inline constexpr std::size_t kMaxFdsPerMessage = 16;
 
-/// Sends one message with descriptors; the receiver gets duplicates. False if the peer is gone or its queue is full.
+/// Sends one message with descriptors; the receiver gets duplicates. False, with errno, if it was not sent: EAGAIN, the
+/// peer's queue is full; ETOOMANYREFS, too many descriptors are on their way; anything else, the peer is gone.
 bool send_message(int socket, std::span<const std::byte> message, std::span<const int> fds = {});
 
 struct Received {

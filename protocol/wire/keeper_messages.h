@@ -11,7 +11,7 @@ namespace pp::wire {
 // as it is known; a shorter one is refused. Numbers are never used again.
 //
 //     hub → keeper    spawn · status            keeper → hub    spawned · refused · status_is · shim_gone
-//     shim → keeper   attach · deposit · withdraw · goodbye     keeper → shim   held · orphan_exited
+//     shim → keeper   attach · deposit · withdraw · goodbye     keeper → shim   held · ready · orphan_exited · refused
 
 inline constexpr std::uint32_t kKeeperMagic = 0x4b505031;  // "1PPK"
 inline constexpr std::uint16_t kKeeperVersion = 1;         // 1: the first
@@ -19,11 +19,11 @@ inline constexpr std::uint16_t kKeeperVersion = 1;         // 1: the first
 enum class KeeperVerb : std::uint16_t {
     spawn = 1,          ///< hub: start a shim for `process`; `flag` 1 = take over what no shim holds
     spawned = 2,        ///< answer: `pid` of the shim
-    refused = 3,        ///< answer: `value` is an errno
+    refused = 3,        ///< answer: `value` is an errno. To a shim: the deposit (kind, run, stream) found no room; again later
     status = 4,         ///< hub: who are you
-    status_is = 5,      ///< answer: `pid` of the keeper, `value` = shims it has
-    attach = 6,         ///< shim: I am the shim of `process`, `pid`; carries its pidfd and the state page. On the birth
-                        ///< socket the keeper answers with what it holds, then `ready`
+    status_is = 5,      ///< answer: `pid` of the keeper, `value` = shims it has, `run` = descriptors it holds
+    attach = 6,         ///< shim: I am the shim of `process`, `pid`, and have its lock; carries its pidfd and the state page.
+                        ///< The keeper answers with what it holds, then `ready`
     deposit = 7,        ///< shim: keep this descriptor
     withdraw = 8,       ///< shim: drop what you hold under (kind, run, stream)
     goodbye = 9,        ///< shim: I end in order; forget the process
@@ -31,7 +31,8 @@ enum class KeeperVerb : std::uint16_t {
     ready = 11,         ///< keeper: that was all
     orphan_exited = 12,  ///< keeper: `pid` has ended, its record is in the state page
     shim_gone = 13,     ///< keeper, to each hub connection: the shim of `process` has ended; `flag` 1 = said goodbye,
-                        ///< 2 = a successor was started (`pid`), 3 = it failed to come up thrice: given up
+                        ///< 2 = a successor was started (`pid`), 3 = it failed to come up thrice: given up, what is
+                        ///< held stays held until somebody asks for a shim again
 };
 
 enum class HeldKind : std::uint16_t {

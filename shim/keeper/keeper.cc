@@ -1,7 +1,6 @@
 #include "shim/keeper/keeper.h"
 
 #include <poll.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,22 +13,29 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <utility>
 
-#include "protocol/os/c_strings.h"
-#include "protocol/os/daemon.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
+#include "shim/keeper/start_shim.h"
 
 namespace pp::keeper {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using wire::HeldKind;
 using wire::KeeperMessage;
 using wire::KeeperVerb;
 
 constexpr int kMaxFailures = 3;
-constexpr auto kFirstConnectionWithin = std::chrono::seconds{30};
+constexpr seconds kUpAfter{5};  // a shim that has lived so long did come up
+constexpr seconds kFirstMessageWithin{30};
+constexpr std::size_t kMaxWaiting = 4096;  // messages for one peer, 40 bytes each
+// where the system has nothing to give, nobody tells when it has again
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{10'000};
 
 std::span<const std::byte> bytes_of(const KeeperMessage& message) {
     return {reinterpret_cast<const std::byte*>(&message), sizeof message};
@@ -39,13 +45,36 @@ bool same_thing(const KeeperMessage& a, const KeeperMessage& b) {
     return a.kind == b.kind && a.run == b.run && a.stream == b.stream;
 }
 
-KeeperMessage gone(std::uint64_t process, std::uint8_t flag, pid_t successor = 0) {
+KeeperMessage message_of(KeeperVerb verb, std::uint64_t process) {
     KeeperMessage message;
-    message.verb = KeeperVerb::shim_gone;
+    message.verb = verb;
     message.process = process;
+    return message;
+}
+
+KeeperMessage gone(std::uint64_t process, std::uint8_t flag, pid_t successor = 0) {
+    KeeperMessage message = message_of(KeeperVerb::shim_gone, process);
     message.flag = flag;
     message.pid = successor;
     return message;
+}
+
+/// `spawned` with the shim's pid, or `refused` with the errno.
+KeeperMessage outcome(std::uint64_t process, pid_t pid, int error) {
+    KeeperMessage message = message_of(error == 0 ? KeeperVerb::spawned : KeeperVerb::refused, process);
+    if (error == 0) message.pid = pid;
+    message.value = error;
+    return message;
+}
+
+bool was_killed(const std::optional<os::ExitStatus>& exit) {
+    return exit && exit->kind == os::ExitStatus::Kind::signaled && (exit->value == SIGKILL || exit->value == SIGTERM);
+}
+
+std::string text_of(const std::optional<os::ExitStatus>& exit) {
+    if (!exit) return "has ended, an earlier keeper's child";
+    const bool by_signal = exit->kind == os::ExitStatus::Kind::signaled;
+    return (by_signal ? "was ended by signal " : "has ended with code ") + std::to_string(exit->value);
 }
 
 std::uint64_t microseconds(const timeval& time) {
@@ -54,42 +83,56 @@ std::uint64_t microseconds(const timeval& time) {
 
 }  // namespace
 
-Keeper::Keeper(const rundir::Home& home)
-    : home_{home},
+Keeper::Keeper(const rundir::Home& home, Log& log)
+    : log_{log},
       signals_{SIGCHLD, SIGTERM, SIGINT, SIGHUP},
       listener_{os::listen_seqpacket(home.keeper_socket())},
       hold_{home.hold()},
       signal_watch_{loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); }},
-      first_connection_timer_{loop_, [this] { had_connection_ = true; }} {
+      listener_watch_{loop_, listener_.get(), POLLIN, [this](short) { accept(); }},
+      retry_pause_{kFirstPause},
+      retry_timer_{loop_, [this] { retry(); }},
+      first_message_timer_{loop_, [this] { was_needed_ = true; }} {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) os::throw_errno("prctl", "PR_SET_CHILD_SUBREAPER");
-    listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { accept(); });
-    first_connection_timer_.set(kFirstConnectionWithin);
-    loop_.on_prepare([this] {
-        connections_.remove_if([](const Connection& connection) { return connection.closed; });
-        end_if_idle();
-        return false;
-    });
+    first_message_timer_.set(kFirstMessageWithin);
+    loop_.on_prepare([this] { return prepare(); });
 }
 
+// Connections ----------------------------------------------------------------------------------------------------------
+
 void Keeper::accept() {
-    while (auto socket = os::accept_own_uid(listener_.get())) {
-        had_connection_ = true;
-        first_connection_timer_.clear();
+    auto end = os::AcceptEnd::nothing_waits;
+    while (has_room_ && may_accept_) {
+        auto socket = os::accept_own_uid(listener_.get(), end);
+        if (!socket) break;
         adopt_connection(std::move(*socket));
+    }
+    if (end == os::AcceptEnd::nothing_waits) return;
+    const int error = errno;
+    log_.say("nobody can be accepted: " + os::error_text(error));
+    if (error == EMFILE) {
+        has_room_ = false;
+    } else {
+        may_accept_ = false;
+        retry_later();
     }
 }
 
 Keeper::Connection& Keeper::adopt_connection(os::UniqueFd socket) {
     Connection& connection = connections_.emplace_back();
     connection.socket = std::move(socket);
-    connection.watch = std::make_unique<os::Loop::Watch>(loop_, connection.socket.get(), POLLIN,
-                                                         [this, &connection](short) { on_message(connection); });
+    connection.watch =
+        std::make_unique<os::Loop::Watch>(loop_, connection.socket.get(), POLLIN, [this, &connection](short events) {
+            if ((events & POLLOUT) != 0) flush(connection);
+            if ((events & ~POLLOUT) != 0) on_message(connection);
+        });
     return connection;
 }
 
 void Keeper::on_message(Connection& connection) {
     std::array<std::byte, 512> buffer;
     while (!connection.closed) {
+        if (connection.is_birth) reserve_.release();  // what comes with its first message must find room
         os::ReceiveEnd end{};
         auto received = os::receive_message(connection.socket.get(), buffer, end);
         if (!received) {
@@ -100,10 +143,13 @@ void Keeper::on_message(Connection& connection) {
         if (received->size < sizeof message) return close(connection);
         std::memcpy(&message, buffer.data(), sizeof message);
         if (message.magic != wire::kKeeperMagic) return close(connection);
+        was_needed_ = true;
+        first_message_timer_.clear();
         try {
             handle(connection, message, std::move(received->fds));
-        } catch (const std::exception&) {
-            close(connection);  // what it sent cannot be used: a page that is none, a process that is not there
+        } catch (const std::exception& error) {
+            say(message.process, std::string{"what it sent cannot be used: "} + error.what());
+            close(connection);
         }
     }
 }
@@ -114,19 +160,8 @@ void Keeper::handle(Connection& connection, const KeeperMessage& message, std::v
         case KeeperVerb::attach: return on_attach(connection, message, std::move(fds));
         case KeeperVerb::deposit: return on_deposit(connection, message, std::move(fds));
         case KeeperVerb::withdraw: return on_withdraw(connection, message);
-        case KeeperVerb::goodbye:
-            if (Ward* ward = find_ward(connection.process)) {
-                ward->said_goodbye = true;
-                ward->held.clear();
-            }
-            return;
-        case KeeperVerb::status: {
-            KeeperMessage reply;
-            reply.verb = KeeperVerb::status_is;
-            reply.pid = ::getpid();
-            reply.value = static_cast<std::int32_t>(wards_.size());
-            return answer(connection, reply);
-        }
+        case KeeperVerb::goodbye: return on_goodbye(connection);
+        case KeeperVerb::status: return on_status(connection);
         case KeeperVerb::spawned:
         case KeeperVerb::refused:
         case KeeperVerb::status_is:
@@ -136,6 +171,27 @@ void Keeper::handle(Connection& connection, const KeeperMessage& message, std::v
         case KeeperVerb::shim_gone: break;  // ours to say
     }
     close(connection);
+}
+
+/// Who does not listen for thousands of messages is let go: it connects again, and asks again.
+void Keeper::answer(Connection& connection, const KeeperMessage& message) {
+    if (connection.closed) return;
+    if (connection.waiting.empty() && os::send_message(connection.socket.get(), bytes_of(message))) return;
+    if (connection.waiting.size() == kMaxWaiting) return close(connection);
+    connection.waiting.push_back(message);
+    connection.watch->set_events(POLLIN | POLLOUT);
+}
+
+void Keeper::flush(Connection& connection) {
+    auto& waiting = connection.waiting;
+    while (!waiting.empty() && os::send_message(connection.socket.get(), bytes_of(waiting.front()))) waiting.pop_front();
+    if (waiting.empty()) connection.watch->set_events(POLLIN);
+}
+
+void Keeper::tell_hubs(const KeeperMessage& message) {
+    for (auto& connection : connections_) {
+        if (connection.process == 0) answer(connection, message);
+    }
 }
 
 /// Marks it; the loop's next turn frees it, so that nobody's reference dies under them.
@@ -154,106 +210,120 @@ Keeper::Ward* Keeper::find_ward(std::uint64_t process) {
     return found == wards_.end() ? nullptr : &found->second;
 }
 
+/// Nothing for a hub, and for a shim in whose place another one has come.
+Keeper::Ward* Keeper::find_ward(const Connection& connection) {
+    Ward* ward = find_ward(connection.process);
+    return ward != nullptr && ward->connection == &connection ? ward : nullptr;
+}
+
+void Keeper::say(std::uint64_t process, const std::string& text) { log_.say(rundir::process_id(process) + ": " + text); }
+
+// What is asked --------------------------------------------------------------------------------------------------------
+
 void Keeper::on_spawn(Connection& asker, const KeeperMessage& message) {
-    KeeperMessage reply;
-    reply.process = message.process;
     Ward& ward = wards_[message.process];
     ward.process = message.process;
-    if (ward.shim && ward.said_goodbye) {  // it is on its way out: the new one begins when it has gone
+    if (ward.shim && ward.said_goodbye && ward.spawn_asker == nullptr) {  // on its way out: the new one begins when it has gone
         ward.spawn_wanted = true;
         ward.wanted_takeover = message.flag == 1;
         ward.spawn_asker = &asker;
         return;
     }
-    int error = EALREADY;
+    if (ward.shim) return answer(asker, outcome(message.process, 0, EALREADY));
     ward.failures = 0;
-    if (!ward.shim && start_shim(ward, message.flag == 1 || !ward.held.empty(), error)) {
-        reply.verb = KeeperVerb::spawned;
-        reply.pid = ward.shim.pid();
-    } else {
-        reply.verb = KeeperVerb::refused;
-        reply.value = error;
-        if (!ward.shim && ward.held.empty()) wards_.erase(message.process);
-    }
-    answer(asker, reply);
+    const int error = start(ward, message.flag == 1 || !ward.held.empty());
+    answer(asker, outcome(message.process, ward.shim.pid(), error));
+    forget_if_empty(message.process);
 }
 
 /// A shim says who it is: ours by birth, or one of an earlier keeper's that found us. It gets back what is held for it.
 void Keeper::on_attach(Connection& connection, const KeeperMessage& message, std::vector<os::UniqueFd> fds) {
-    if (fds.size() != 2) return close(connection);
+    if (fds.size() != 2) return close(connection);  // there was no room for them: it tries again
+    auto page = ring::StatePage::from_fd(std::move(fds[1]), os::MappedFile::Access::read_write);
     Ward& ward = wards_[message.process];
     ward.process = message.process;
-    if (ward.shim && ward.shim.pid() != message.pid) return close(connection);
-    connection.process = message.process;
-    if (!ward.shim) {
+    if (!ward.shim || ward.shim.pid() != message.pid) {
+        // it has the lock of its process: another one, if we started one, waits for that in vain, and ends
+        ward.shim_watch.reset();
         ward.shim = os::PidFd{std::move(fds[0]), message.pid};
-        ward.is_child = false;
         watch_shim(ward);
     }
+    connection.process = message.process;
+    connection.is_birth = false;
     ward.connection = &connection;
-    ward.failures = 0;
+    ward.is_owed = false;
     ward.said_goodbye = false;
-    ward.page = ring::StatePage::from_fd(std::move(fds[1]), os::MappedFile::Access::read_write);
+    ward.page = std::move(page);
     for (const Held& held : ward.held) {
         KeeperMessage back = held.what;
         back.verb = KeeperVerb::held;
         const std::array<int, 1> fd = {held.fd.get()};
-        os::send_message(connection.socket.get(), bytes_of(back), fd);
+        if (!os::send_message(connection.socket.get(), bytes_of(back), fd)) return close(connection);
     }
-    KeeperMessage ready;
-    ready.verb = KeeperVerb::ready;
-    answer(connection, ready);
+    answer(connection, message_of(KeeperVerb::ready, message.process));
 }
 
+/// One that arrives without its descriptor found no room here; the shim tries again.
 void Keeper::on_deposit(Connection& connection, const KeeperMessage& message, std::vector<os::UniqueFd> fds) {
-    Ward* ward = find_ward(connection.process);
-    if (ward == nullptr || fds.size() != 1) return close(connection);
+    Ward* ward = find_ward(connection);
+    if (ward == nullptr) return close(connection);
+    if (fds.size() != 1) {
+        KeeperMessage refusal = message;
+        refusal.verb = KeeperVerb::refused;
+        refusal.value = EMFILE;
+        return answer(connection, refusal);
+    }
     on_withdraw(connection, message);
     ward->held.push_back({message, std::move(fds[0])});
 }
 
 void Keeper::on_withdraw(Connection& connection, const KeeperMessage& message) {
-    Ward* ward = find_ward(connection.process);
+    Ward* ward = find_ward(connection);
     if (ward == nullptr) return close(connection);
     std::erase_if(ward->held, [&](const Held& held) { return same_thing(held.what, message); });
 }
 
-bool Keeper::start_shim(Ward& ward, bool takeover, int& error) {
-    auto ends = os::seqpacket_pair();
-    const std::string program = os::sibling_program("pp-shim");
-    std::vector<std::string> arguments{std::to_string(ward.process)};
-    if (takeover) arguments.emplace_back("--takeover");
-    const os::CStrings argv{program, arguments};
+void Keeper::on_goodbye(Connection& connection) {
+    Ward* ward = find_ward(connection);
+    if (ward == nullptr) return;
+    ward->said_goodbye = true;
+    ward->held.clear();
+}
 
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, ends[1].get(), wire::kBirthSocketFd);
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    sigset_t all;
-    sigset_t none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    pid_t pid = 0;
-    error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.get(), environ);
-    ::posix_spawnattr_destroy(&attributes);
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) return false;
+void Keeper::on_status(Connection& connection) {
+    KeeperMessage reply;
+    reply.verb = KeeperVerb::status_is;
+    reply.pid = ::getpid();
+    for (const auto& [process, ward] : wards_) {
+        if (ward.shim) ++reply.value;
+        reply.run += static_cast<std::uint32_t>(ward.held.size());
+    }
+    answer(connection, reply);
+}
 
-    auto shim = os::PidFd::find(pid);  // ours and not reaped: it is there
-    ward.shim = std::move(*shim);
-    ward.is_child = true;
+// Shims ----------------------------------------------------------------------------------------------------------------
+
+/// 0 or an errno.
+int Keeper::start(Ward& ward, bool takeover) {
+    reserve_.release();
+    auto started = start_shim(ward.process, takeover);
+    if (started.error != 0) {
+        say(ward.process, "its shim could not be started: " + os::error_text(started.error));
+        return started.error;
+    }
+    ward.shim = std::move(started.process);
     ward.said_goodbye = false;
+    ward.is_owed = false;
     watch_shim(ward);
-    ward.connection = &adopt_connection(std::move(ends[0]));
+    ward.connection = &adopt_connection(std::move(started.socket));
     ward.connection->process = ward.process;
-    return true;
+    ward.connection->is_birth = true;
+    say(ward.process, "shim " + std::to_string(ward.shim.pid()) + " was started" + (takeover ? " to take over" : ""));
+    return 0;
 }
 
 void Keeper::watch_shim(Ward& ward) {
+    ward.shim_since = loop_.now();
     ward.shim_watch = std::make_unique<os::Loop::Watch>(loop_, ward.shim.get(), POLLIN,
                                                         [this, process = ward.process](short) { on_shim_death(process); });
 }
@@ -263,55 +333,72 @@ void Keeper::on_shim_death(std::uint64_t process) {
     if (ward == nullptr || !ward->shim) return;
     // What it sent before it died still counts: its goodbye, its last deposits.
     if (ward->connection != nullptr) on_message(*ward->connection);
+    if (!ward->shim.ended()) return;
     const auto exit = ward->shim.find_exit();
     ward->shim.reap();
+    const auto shim = "shim " + std::to_string(ward->shim.pid());
     ward->shim_watch.reset();
     ward->shim = {};
     if (ward->connection != nullptr) close(*ward->connection);
-
     if (ward->said_goodbye) {
-        tell_hubs(gone(process, 1));
-        if (!ward->spawn_wanted) {
-            wards_.erase(process);
-            return;
-        }
-        KeeperMessage reply;
-        reply.process = process;
-        int error = 0;
-        Connection* asker = ward->spawn_asker;
-        const bool started = start_shim(*ward, ward->wanted_takeover, error);
-        ward->spawn_wanted = false;
-        ward->spawn_asker = nullptr;
-        reply.verb = started ? KeeperVerb::spawned : KeeperVerb::refused;
-        reply.pid = started ? ward->shim.pid() : 0;
-        reply.value = error;
-        if (asker != nullptr) answer(*asker, reply);
-        if (!started) wards_.erase(process);
-        return;
+        say(process, shim + " has ended in order");
+        return on_shim_end(*ward);
     }
-    // A shim that ends by itself without a goodbye could not come up, or crashed; one that was killed did nothing wrong.
-    const bool was_killed = exit && exit->kind == os::ExitStatus::Kind::signaled &&
-                            (exit->value == SIGKILL || exit->value == SIGTERM);
-    ward->failures = was_killed ? 0 : ward->failures + 1;
-    int error = 0;
-    if (ward->failures >= kMaxFailures || !start_shim(*ward, true, error)) {
-        tell_hubs(gone(process, 3));
-        // what is held stays held: the child must not notice
-        return;
+    say(process, shim + " " + text_of(exit));
+    // one that was killed did nothing wrong
+    const bool came_up = loop_.now() - ward->shim_since >= kUpAfter;
+    ward->failures = was_killed(exit) || came_up ? 0 : ward->failures + 1;
+    start_successor(*ward);
+}
+
+/// After its goodbye.
+void Keeper::on_shim_end(Ward& ward) {
+    tell_hubs(gone(ward.process, 1));
+    if (std::exchange(ward.spawn_wanted, false)) {
+        Connection* asker = std::exchange(ward.spawn_asker, nullptr);
+        ward.failures = 0;
+        const int error = start(ward, ward.wanted_takeover);
+        if (asker != nullptr) answer(*asker, outcome(ward.process, ward.shim.pid(), error));
     }
-    tell_hubs(gone(process, 2, ward->shim.pid()));
+    forget_if_empty(ward.process);
+}
+
+/// Of one that ended without a goodbye. What the system cannot give now is tried again, without end where it may come;
+/// anything else counts as a failure.
+void Keeper::start_successor(Ward& ward) {
+    if (ward.failures >= kMaxFailures) return give_up(ward);
+    const int error = start(ward, true);
+    if (error == 0) return tell_hubs(gone(ward.process, 2, ward.shim.pid()));
+    if (!is_shortage(error)) ++ward.failures;
+    ward.is_owed = true;
+    retry_later();
+}
+
+/// What is held stays held: the child must not notice.
+void Keeper::give_up(Ward& ward) {
+    say(ward.process, "given up: its shim failed to come up " + std::to_string(kMaxFailures) + " times; " +
+                          std::to_string(ward.held.size()) + " descriptors stay held");
+    ward.is_owed = false;
+    tell_hubs(gone(ward.process, 3));
+    forget_if_empty(ward.process);
+}
+
+void Keeper::forget_if_empty(std::uint64_t process) {
+    const Ward* ward = find_ward(process);
+    if (ward != nullptr && !ward->shim && ward->held.empty() && !ward->is_owed) wards_.erase(process);
 }
 
 void Keeper::on_child_signal() {
     while (const auto info = signals_.try_read()) {
         // TERM, INT, HUP: a keeper ends by itself when nobody needs it, and not before
     }
+    reserve_.release();  // for /proc
     while (true) {
         siginfo_t info{};
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) != 0 || info.si_pid == 0) return;
         const pid_t pid = info.si_pid;
         const auto ward = std::find_if(wards_.begin(), wards_.end(), [&](const auto& entry) {
-            return entry.second.is_child && entry.second.shim && entry.second.shim.pid() == pid;
+            return entry.second.shim && entry.second.shim.pid() == pid;
         });
         if (ward != wards_.end())
             on_shim_death(ward->first);
@@ -326,9 +413,8 @@ void Keeper::record_orphan(pid_t pid) {
     for (auto& [process, ward] : wards_) {
         if (!ward.page || ward.page->spawned_pid.load(std::memory_order_acquire) != pid) continue;
         const auto stat = os::find_proc_stat(pid);
-        const auto orphan = os::PidFd::find(pid);
         rusage usage{};
-        const auto status = orphan ? orphan->find_exit(&usage) : std::nullopt;
+        const auto status = os::find_exit_of_child(pid, &usage);
         if (!status) continue;
         ring::OrphanExit record;
         record.pid = pid;
@@ -353,18 +439,51 @@ void Keeper::record_orphan(pid_t pid) {
     ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
 }
 
-void Keeper::answer(Connection& connection, KeeperMessage message) {
-    if (!connection.closed) os::send_message(connection.socket.get(), bytes_of(message));
+// Room -----------------------------------------------------------------------------------------------------------------
+
+bool Keeper::prepare() {
+    connections_.remove_if([](const Connection& connection) { return connection.closed; });
+    make_room();
+    end_if_idle();
+    return false;
 }
 
-void Keeper::tell_hubs(const KeeperMessage& message) {
-    for (auto& connection : connections_) {
-        if (connection.process == 0) answer(connection, message);
+/// Every turn: what was closed in it is the event. At the limit nobody is accepted; who waits is, as soon as the reserve is
+/// whole again and there is one more.
+void Keeper::make_room() {
+    const bool had_room = has_room_;
+    has_room_ = reserve_.refill() && (had_room || Reserve::has_one_more());
+    const int error = errno;
+    if (had_room && !has_room_) log_.say("nobody new is accepted until descriptors are closed: " + os::error_text(error));
+    if (!had_room && has_room_) {
+        log_.say("there is room again");
+        retry();
+    }
+    if (!has_room_ && error != EMFILE) retry_later();  // it is others who have them
+    listener_watch_.pause(!has_room_ || !may_accept_);
+}
+
+void Keeper::retry_later() {
+    if (retry_timer_.armed()) return;
+    retry_timer_.set(retry_pause_);
+    retry_pause_ = std::min(retry_pause_ * 2, kLongestPause);
+}
+
+void Keeper::retry() {
+    retry_timer_.clear();
+    may_accept_ = true;
+    std::vector<std::uint64_t> owed;
+    for (const auto& [process, ward] : wards_) {
+        if (ward.is_owed) owed.push_back(process);
+    }
+    if (owed.empty() && has_room_) retry_pause_ = kFirstPause;
+    for (const auto process : owed) {
+        if (Ward* ward = find_ward(process); ward != nullptr && ward->is_owed) start_successor(*ward);
     }
 }
 
 void Keeper::end_if_idle() {
-    if (!had_connection_ || !wards_.empty() || !connections_.empty()) return;
+    if (!was_needed_ || !has_room_ || !wards_.empty() || !connections_.empty()) return;
     accept();  // who connected in this moment is not turned away
     if (connections_.empty()) loop_.stop();
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,13 +105,36 @@ TEST_CASE("a listener is ours alone, takes the place of a dead one, and knows it
     struct stat status {};
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);
-    CHECK_FALSE(os::accept_own_uid(listener.get()));
+    auto end = os::AcceptEnd::no_room;
+    CHECK_FALSE(os::accept_own_uid(listener.get(), end));
+    CHECK(end == os::AcceptEnd::nothing_waits);
     const auto caller = os::find_seqpacket(path);
     REQUIRE(caller);
-    const auto accepted = os::accept_own_uid(listener.get());
+    const auto accepted = os::accept_own_uid(listener.get(), end);
     REQUIRE(accepted);
     REQUIRE(os::send_message(caller->get(), bytes("hello")));
     CHECK(receive(accepted->get()).text == "hello");
+}
+
+TEST_CASE("a listener with its queue full listens still, and a caller that finds no descriptor waits", "[os][socket]") {
+    TempDir dir;
+    const auto path = dir / "s.sock";
+    CHECK_FALSE(os::is_listening(path));
+    const auto listener = os::listen_seqpacket(path, 0);
+    std::vector<os::UniqueFd> callers;
+    while (auto caller = os::find_seqpacket(path)) callers.push_back(std::move(*caller));
+    REQUIRE_FALSE(callers.empty());
+    CHECK(os::is_listening(path));
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none{3, limit.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    auto end = os::AcceptEnd::nothing_waits;
+    const auto refused = os::accept_own_uid(listener.get(), end);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    CHECK_FALSE(refused);
+    CHECK(end == os::AcceptEnd::no_room);
+    CHECK(os::accept_own_uid(listener.get(), end));
 }
 
 TEST_CASE("a socket path that is too long is refused by name", "[os][socket]") {
