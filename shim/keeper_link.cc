@@ -129,6 +129,7 @@ void KeeperLink::drop() {
     keeper_pid_ = 0;
     is_ready_ = false;
     is_missing_something_ = false;
+    said_missing_ = false;
     is_blocked_ = false;
 }
 
@@ -253,7 +254,7 @@ void KeeperLink::flush() {
 
 /// The keeper does not have all that it should: everything is deposited again, in a while.
 void KeeperLink::miss(const std::string& why) {
-    if (!is_missing_something_) callbacks_.on_trouble("a deposit did not come through, and is tried again: " + why);
+    if (!std::exchange(said_missing_, true)) callbacks_.on_trouble("deposits do not come through, and are tried again: " + why);
     is_missing_something_ = true;
     retry_later();
 }

@@ -82,6 +82,7 @@ class KeeperLink {
     pid_t keeper_pid_ = 0;
     bool is_ready_ = false;              ///< the keeper has answered
     bool is_missing_something_ = false;  ///< a deposit did not come through
+    bool said_missing_ = false;          ///< of this keeper, in the log
     bool is_blocked_ = false;            ///< the system has too many descriptors under way
     std::deque<Waiting> waiting_;        ///< for room in the socket: a stopped keeper must not stop us
     os::UniqueFd starting_;              ///< hangs up when the keeper that we started is ready, or has failed

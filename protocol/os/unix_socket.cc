@@ -106,9 +106,12 @@ std::optional<Received> receive_message(int socket, std::span<std::byte> buffer,
     header.msg_control = control.data();
     header.msg_controllen = control.size();
     ssize_t got = -1;
+    bool was_reset = false;
     do {
+        was_reset = was_reset || (got < 0 && errno == ECONNRESET);
         got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+        // said once by a peer that closed with something unread; what it sent before is still there
+    } while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset)));
     if (got <= 0) {
         end = got < 0 && errno == EAGAIN ? ReceiveEnd::nothing_waits : ReceiveEnd::closed;
         return std::nullopt;

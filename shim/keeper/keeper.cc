@@ -263,11 +263,13 @@ void Keeper::on_attach(Connection& connection, const KeeperMessage& message, std
     answer(connection, message_of(KeeperVerb::ready, message.process));
 }
 
-/// One that arrives without its descriptor found no room here; the shim tries again.
+/// One that arrives without its descriptor found no room here: the shim tries again, unless it is what we hold already.
 void Keeper::on_deposit(Connection& connection, const KeeperMessage& message, std::vector<os::UniqueFd> fds) {
     Ward* ward = find_ward(connection);
     if (ward == nullptr) return close(connection);
     if (fds.size() != 1) {
+        const auto is_same = [&](const Held& held) { return same_thing(held.what, message); };
+        if (std::any_of(ward->held.begin(), ward->held.end(), is_same)) return;
         KeeperMessage refusal = message;
         refusal.verb = KeeperVerb::refused;
         refusal.value = EMFILE;

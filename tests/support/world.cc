@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "protocol/os/error.h"
 #include "protocol/os/futex.h"
 #include "protocol/os/proc.h"
+#include "protocol/os/read_file.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/ring/state_page.h"
 #include "protocol/rundir/process_files.h"
@@ -37,18 +39,23 @@ bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0;
 
 DirectoryWatch::DirectoryWatch(std::string directory)
     : directory_{std::move(directory)}, notify_{::inotify_init1(IN_CLOEXEC)} {
-    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO | IN_MODIFY) < 0)
         os::throw_errno("inotify_add_watch", directory_);
 }
 
-void DirectoryWatch::wait_for(const std::string& name) {
+void DirectoryWatch::wait() {
     std::array<char, 4096> buffer;
-    while (!exists(directory_ + "/" + name)) {
-        if (::read(notify_.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
-    }
+    if (::read(notify_.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
 }
 
-World::World() : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
+void DirectoryWatch::wait_for(const std::string& name) {
+    while (!exists(directory_ + "/" + name)) wait();
+}
+
+World::World() : World{PP_BIN_DIR} {}
+
+World::World(std::string programs)
+    : programs_{std::move(programs)}, root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     home_.prepare();
     run_watch_.emplace(home_.run());
 }
@@ -102,7 +109,21 @@ void World::connect_keeper() {
             keeper_ = std::move(*found);
             return;
         }
-        os::start_detached(std::string{PP_BIN_DIR} + "/pp-keeper", {}, home_.environment());
+        os::start_detached(programs_ + "/pp-keeper", {}, home_.environment());
+    }
+}
+
+/// Nothing if the keeper has gone. What it tells of shims is kept.
+std::optional<wire::KeeperMessage> World::receive() {
+    while (true) {
+        wire::KeeperMessage message;
+        os::ReceiveEnd end{};
+        const auto got = os::receive_message(keeper_.get(), std::as_writable_bytes(std::span{&message, 1}), end);
+        if (got && message.verb == wire::KeeperVerb::shim_gone) gone_.push_back(message);
+        if (got) return message;
+        if (end == os::ReceiveEnd::closed) return std::nullopt;
+        pollfd polled{keeper_.get(), POLLIN, 0};
+        ::poll(&polled, 1, -1);
     }
 }
 
@@ -110,15 +131,8 @@ wire::KeeperMessage World::ask(const wire::KeeperMessage& message) {
     for (int tries = 0; tries < 3; ++tries) {
         if (!keeper_) connect_keeper();
         os::send_message(keeper_.get(), std::as_bytes(std::span{&message, 1}));
-        while (true) {
-            wire::KeeperMessage reply;
-            os::ReceiveEnd end{};
-            const auto got = os::receive_message(keeper_.get(), std::as_writable_bytes(std::span{&reply, 1}), end);
-            if (got && reply.verb == wire::KeeperVerb::shim_gone) continue;
-            if (got) return reply;
-            if (end == os::ReceiveEnd::closed) break;
-            pollfd polled{keeper_.get(), POLLIN, 0};
-            ::poll(&polled, 1, -1);
+        while (const auto reply = receive()) {
+            if (reply->verb != wire::KeeperVerb::shim_gone) return *reply;
         }
         keeper_.reset();
     }
@@ -226,6 +240,34 @@ pid_t World::keeper_pid() {
     if (::getsockopt(keeper_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
     return peer.pid;
 }
+
+pid_t World::wait_for_keeper(pid_t old) {
+    DirectoryWatch log{home_.state() + "/log"};  // the keeper says there that it listens
+    while (true) {
+        keeper_.reset();
+        const pid_t pid = keeper_pid();
+        if (pid > 0 && pid != old) return pid;
+        log.wait();
+    }
+}
+
+void World::wait_until_kept(std::int32_t shims, std::uint32_t descriptors) {
+    wire::KeeperMessage status;
+    status.verb = wire::KeeperVerb::status;
+    while (true) {
+        const auto is = ask(status);
+        if (is.value == shims && is.run == descriptors) return;
+    }
+}
+
+void World::wait_for_gone(std::uint64_t process, std::uint8_t flag) {
+    const auto is_meant = [&](const wire::KeeperMessage& gone) { return gone.process == process && gone.flag == flag; };
+    while (std::none_of(gone_.begin(), gone_.end(), is_meant)) {
+        if (!receive()) throw std::runtime_error("the keeper has gone");
+    }
+}
+
+std::string World::keeper_log() const { return os::find_file_content(home_.log("keeper")).value_or(""); }
 
 void World::kill_keeper() {
     keeper_.reset();

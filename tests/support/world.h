@@ -19,12 +19,14 @@
 
 namespace pp::test {
 
-/// Tells of new files in a directory. Kept for long: closing an inotify descriptor waits some 15 ms in the kernel.
+/// Tells of new files in a directory, and of what is written to them. Kept for long: closing an inotify descriptor waits some 15 ms in the kernel.
 class DirectoryWatch {
   public:
     explicit DirectoryWatch(std::string directory);
     /// Sleeps until the directory has an entry of this name.
     void wait_for(const std::string& name);
+    /// Sleeps until something is made or written there.
+    void wait();
 
   private:
     std::string directory_;
@@ -36,6 +38,8 @@ class DirectoryWatch {
 class World {
   public:
     World();
+    /// With the programs of this directory.
+    explicit World(std::string programs);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -75,6 +79,15 @@ class World {
     /// SIGKILL, and sleeps until it is dead.
     static void kill_hard(pid_t pid);
     [[nodiscard]] pid_t keeper_pid();
+    /// Sleeps until a keeper other than `old` listens, whoever started it.
+    pid_t wait_for_keeper(pid_t old);
+    /// Asks the keeper until it has so many shims and holds so many descriptors.
+    void wait_until_kept(std::int32_t shims, std::uint32_t descriptors);
+    /// Sleeps until the keeper tells that this became of a shim of the process (`flag` of shim_gone).
+    void wait_for_gone(std::uint64_t process, std::uint8_t flag);
+    [[nodiscard]] std::string keeper_log() const;
+    /// Lets go of the keeper: to it, the hub is gone.
+    void leave_keeper() { keeper_.reset(); }
     /// Kills the keeper; the next spawn starts another, or a shim has.
     void kill_keeper();
     /// Sleeps until a shim other than `old` has published itself.
@@ -83,10 +96,13 @@ class World {
 
   private:
     wire::KeeperMessage ask(const wire::KeeperMessage& message);
+    std::optional<wire::KeeperMessage> receive();
 
+    std::string programs_;
     std::string root_;
     rundir::Home home_;
     os::UniqueFd keeper_;
+    std::vector<wire::KeeperMessage> gone_;  ///< what the keeper has told of shims
     std::optional<DirectoryWatch> run_watch_;
 };
 

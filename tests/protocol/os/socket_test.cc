@@ -95,6 +95,20 @@ TEST_CASE("as many descriptors as a message may hold come through", "[os][socket
     CHECK_FALSE(got.received->truncated);
 }
 
+TEST_CASE("what a peer sent before it closed comes, though it left something unread", "[os][socket]") {
+    auto [a, b] = os::seqpacket_pair();
+    REQUIRE(os::send_message(a.get(), bytes("unread")));
+    REQUIRE(os::send_message(b.get(), bytes("one")));
+    REQUIRE(os::send_message(b.get(), bytes("two")));
+    b.reset();
+    CHECK(receive(a.get()).text == "one");
+    CHECK(receive(a.get()).text == "two");
+    std::array<std::byte, 64> buffer;
+    auto end = ReceiveEnd::nothing_waits;
+    CHECK_FALSE(os::receive_message(a.get(), buffer, end));
+    CHECK(end == ReceiveEnd::closed);
+}
+
 TEST_CASE("a listener is ours alone, takes the place of a dead one, and knows its callers", "[os][socket]") {
     TempDir dir;
     const auto path = dir / "s.sock";
