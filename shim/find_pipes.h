@@ -17,8 +17,8 @@ struct FoundPipe {
     os::UniqueFd fd;  ///< our end of it, opened anew and non-blocking
 };
 
-/// Looks for pipes by inode in /proc/PID/fd of these processes, and opens our end of each that is there. A process whose
-/// descriptors cannot be read (setuid, undumpable) is passed over.
+/// Looks for pipes by inode (and the device that is that of all pipes) in /proc/PID/fd of these processes, and opens our end
+/// of each that is there. A process whose descriptors cannot be read (setuid, undumpable) is passed over.
 std::vector<FoundPipe> find_pipes(const std::vector<pid_t>& pids, const std::vector<ring::Source>& wanted);
 
 }  // namespace pp::shim
