@@ -20,11 +20,22 @@ std::span<const std::byte> bytes_of(const KeeperMessage& message) {
     return {reinterpret_cast<const std::byte*>(&message), sizeof message};
 }
 
+constexpr std::size_t kMaxAsked = 8192;
+// nobody tells when a listener's queue has room again
+constexpr int kMaxTries = 10;
+constexpr std::chrono::milliseconds kTryAgainAfter{200};
+
 }  // namespace
 
 KeeperClient::KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log,
-                           Callbacks callbacks)
-    : loop_{loop}, worker_{worker}, home_{home}, log_{log}, callbacks_{std::move(callbacks)} {}
+                           Callbacks callbacks, std::chrono::milliseconds answer_limit)
+    : loop_{loop},
+      worker_{worker},
+      home_{home},
+      log_{log},
+      callbacks_{std::move(callbacks)},
+      answer_limit_{answer_limit},
+      try_again_{loop, [this] { ensure(); }} {}
 
 void KeeperClient::connect_if_there() {
     if (!socket_) try_connect();
@@ -36,9 +47,15 @@ void KeeperClient::ensure() {
 }
 
 bool KeeperClient::try_connect() {
-    auto socket = os::find_seqpacket(home_.keeper_socket());
-    if (!socket) return false;
-    socket_ = std::move(*socket);
+    try {
+        auto socket = os::find_seqpacket(home_.keeper_socket());
+        if (!socket) return false;
+        socket_ = std::move(*socket);
+    } catch (const std::exception& error) {
+        log_.say(std::string{"no connection to the keeper: "} + error.what());
+        return false;
+    }
+    failed_tries_ = 0;
     readable_ = std::make_unique<EventLoop::Watch>(loop_, socket_.get(), EventLoop::Watch::For::reading,
                                                    [this] { on_readable(); });
     KeeperMessage status;
@@ -66,14 +83,18 @@ void KeeperClient::start_keeper() {
 void KeeperClient::on_started(const std::string& problem) {
     starting_ = false;
     if (try_connect()) return;
+    if (problem.empty() && ++failed_tries_ < kMaxTries) return try_again_.set(kTryAgainAfter);
+    failed_tries_ = 0;
     const std::string why =
-        problem.empty() ? "it ended before it listened; see " + home_.log("keeper") : problem;
+        problem.empty() ? "it cannot be connected to; see " + home_.log("keeper") : problem;
     log_.say("the keeper could not be started: " + why);
     fail_all("the keeper could not be started: " + why);
 }
 
 void KeeperClient::spawn(std::uint64_t process, bool takeover,
                          std::function<void(int error, const std::string& problem)> then) {
+    if (asked_.size() >= kMaxAsked && !asked_.contains(process))
+        return then(EBUSY, "the keeper has " + std::to_string(kMaxAsked) + " shims to start already");
     Asked& asked = asked_[process];
     if (asked.then) {  // asked already: whoever asks now hears the same
         asked.then = [first = std::move(asked.then), then = std::move(then)](int error,
@@ -87,6 +108,10 @@ void KeeperClient::spawn(std::uint64_t process, bool takeover,
     asked.message.verb = KeeperVerb::spawn;
     asked.message.process = process;
     asked.message.flag = takeover ? 1 : 0;
+    asked.limit = std::make_unique<EventLoop::Timer>(loop_, [this, process] {
+        fail(process, ETIMEDOUT, "the keeper has not answered in " + std::to_string(answer_limit_.count()) + " ms");
+    });
+    asked.limit->set(answer_limit_);
     ensure();
     send_waiting();
 }
@@ -173,6 +198,12 @@ void KeeperClient::on_closed() {
     for (auto& [process, asked] : asked_) asked.sent = false;
     callbacks_.on_lost();
     if (!asked_.empty()) ensure();
+}
+
+void KeeperClient::fail(std::uint64_t process, int error, const std::string& problem) {
+    const auto asked = asked_.extract(process);
+    log_.say(rundir::process_id(process) + ": " + problem);
+    asked.mapped().then(error, problem);
 }
 
 void KeeperClient::fail_all(const std::string& problem) {

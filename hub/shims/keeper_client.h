@@ -1,11 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "hub/event_loop.h"
@@ -27,7 +26,7 @@ class KeeperClient {
     };
 
     KeeperClient(EventLoop& loop, Worker& worker, const rundir::Home& home, const Log& log,
-                 Callbacks callbacks);
+                 Callbacks callbacks, std::chrono::milliseconds answer_limit = std::chrono::seconds{10});
 
     /// Connects if a keeper lives; does not start one.
     void connect_if_there();
@@ -35,7 +34,8 @@ class KeeperClient {
     void ensure();
 
     /// Starts a shim for a process; `takeover`: for what a dead one left. `then` gets 0 or an errno
-    /// (EALREADY: it has one).
+    /// (EALREADY: it has one; ETIMEDOUT: no keeper has answered in time), and is called in any case. What a
+    /// keeper that died had been asked is asked of the next one, within the same time.
     void spawn(std::uint64_t process, bool takeover,
                std::function<void(int error, const std::string& problem)> then);
 
@@ -47,6 +47,7 @@ class KeeperClient {
         wire::KeeperMessage message;
         std::function<void(int, const std::string&)> then;
         bool sent = false;
+        std::unique_ptr<EventLoop::Timer> limit;
     };
 
     bool try_connect();
@@ -56,6 +57,7 @@ class KeeperClient {
     void on_message(const wire::KeeperMessage& message);
     void on_closed();
     void send_waiting();
+    void fail(std::uint64_t process, int error, const std::string& problem);
     void fail_all(const std::string& problem);
     bool send(const wire::KeeperMessage& message);
 
@@ -67,8 +69,11 @@ class KeeperClient {
     os::UniqueFd socket_;
     std::unique_ptr<EventLoop::Watch> readable_;
     std::unique_ptr<EventLoop::Watch> writable_;
-    std::map<std::uint64_t, Asked> asked_;  ///< by process
+    std::map<std::uint64_t, Asked> asked_;  ///< by process; what is not sent waits for room in the socket
+    std::chrono::milliseconds answer_limit_;
     bool starting_ = false;
+    int failed_tries_ = 0;  ///< keepers that said they were ready and could not be connected to, in a row
+    EventLoop::Timer try_again_;
     int pid_ = 0;
 };
 
