@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/os/daemon.h"
 #include "protocol/os/proc.h"
 #include "protocol/rundir/home.h"
 
@@ -13,6 +14,15 @@ namespace pp::shim {
 namespace {
 
 constexpr int kMaxLooks = 10;  // who forks faster than that is found when one of them ends
+
+/// Hub, keeper or another shim, that a program of the tree has brought into being (`pp` inside of it, with no hub there): it
+/// was started without PP_PROCESS and has come to us, the nearest subreaper. Those are in nobody's tree.
+bool is_of_pp(pid_t pid) {
+    const auto program = os::find_program_path(pid);
+    if (!program || os::find_environment_value(pid, "PP_PROCESS")) return false;
+    const auto is = [&](const char* name) { return *program == os::sibling_program(name); };
+    return is("pp-hub") || is("pp-keeper") || is("pp-shim");
+}
 
 bool lives(pid_t pid) {
     const auto stat = os::find_proc_stat(pid);
@@ -34,6 +44,7 @@ Tree::~Tree() = default;
 /// Breadth first from the shim's own children and the marked ones among the foster parents'.
 std::vector<pid_t> Tree::look() const {
     std::vector<pid_t> found = os::children_of(::getpid());
+    std::erase_if(found, is_of_pp);
     const std::string mark = rundir::process_id(process_) + "#";
     for (const pid_t parent : foster_parents_) {
         for (const pid_t child : os::children_of(parent)) {

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -105,6 +107,16 @@ std::optional<std::string> find_environment_value(pid_t pid, const std::string& 
         if (entry.starts_with(prefix)) return std::string{entry.substr(prefix.size())};
     }
     return std::nullopt;
+}
+
+std::optional<std::string> find_program_path(pid_t pid) {
+    std::string path(4096, '\0');
+    const ssize_t size = ::readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), path.data(), path.size());
+    if (size < 0) return std::nullopt;
+    path.resize(static_cast<std::size_t>(size));
+    constexpr std::string_view kReplaced = " (deleted)";
+    if (path.ends_with(kReplaced)) path.resize(path.size() - kReplaced.size());
+    return path;
 }
 
 std::string command_line(pid_t pid) {

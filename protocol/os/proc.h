@@ -33,6 +33,9 @@ std::vector<pid_t> children_of(pid_t pid);
 /// Value of `name` in the environment that the process was started with; nothing if unset or unreadable.
 std::optional<std::string> find_environment_value(pid_t pid, const std::string& name);
 
+/// Path of the program that it executes, as it was then; nothing if that cannot be read.
+std::optional<std::string> find_program_path(pid_t pid);
+
 /// Command line with blanks between the arguments, or [comm] where there is none.
 std::string command_line(pid_t pid);
 

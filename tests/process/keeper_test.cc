@@ -100,6 +100,28 @@ TEST_CASE("a keeper that a shim starts is in nobody's tree: a stop of the proces
     CHECK(world.state(1).lifecycle.descendants == 0);
 }
 
+TEST_CASE("a keeper that a program under pp brought into being is not in its tree", "[shim][tree][stop]") {
+    World world;
+    FakeHub hub{world.home()};
+    const std::string inner = world.home().run() + "/inner";
+    const std::string program = std::string{PP_BIN_DIR} + "/pp-keeper";
+    world.start(world.shell(1, "(PP_HOME=" + inner + " setsid env -u PP_PROCESS " + program + " >/dev/null 2>&1 100>&- & echo pid $!); "
+                               "exec sleep 1000"));
+    hub.welcome(1);
+    world.wait_for_output(1, "pid ");
+    test::DirectoryWatch made{world.home().run()};
+    made.wait_for("inner");
+    const auto text = world.output(1).text;
+    const pid_t keeper = std::stoi(text.substr(4));
+    wire::Stop stop;
+    stop.run = 1;
+    const auto done = hub.ask(1, stop);
+    CHECK(done.ok);
+    CHECK(done.count == 0);
+    CHECK(lives(keeper));
+    World::kill_hard(keeper);
+}
+
 TEST_CASE("64 shims lose their keeper and have the next one, each; then they are killed, and no child notices",
           "[keeper][kill]") {
     constexpr std::uint64_t kCount = 64;
