@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -143,4 +146,25 @@ TEST_CASE("a killed keeper costs nothing, and a shim killed after it is replaced
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "one\ntwo\n");
     CHECK(pp.pp_json({"status", "cat"})["runs"][0]["pid"] == pid);
+}
+
+TEST_CASE("a process whose shims do not come up is shown as such, and goes on; mended, it can be commanded", "[e2e][kill]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "cat"}).code == 0);
+    const auto pid = pp.pp_json({"status", "cat"})["process"]["pid"].get<int>();
+    const auto socket = pp.home().shim_socket(1);
+    REQUIRE(::unlink(socket.c_str()) == 0);
+    REQUIRE(::mkdir(socket.c_str(), 0700) == 0);  // in the place of its socket: no shim comes up
+    Installation::kill_hard(pp.shim_pid("p1"));
+    const auto sent = pp.pp({"send", "cat", "one", "--enter"});
+    CHECK(sent.code != 0);
+    CHECK_THAT(sent.err, Catch::Matchers::Contains("failed to come up three times"));
+    const auto status = pp.pp_json({"status", "cat"});
+    CHECK(status["process"]["pid"] == pid);
+    CHECK(status["process"]["state"] == "running");
+    CHECK_THAT(status["why"].get<std::string>(), Catch::Matchers::Contains("its shim failed to come up three times"));
+    REQUIRE(::rmdir(socket.c_str()) == 0);
+    CHECK(pp.pp({"send", "cat", "two", "--eof", "--enter"}).code == 0);
+    CHECK(pp.pp({"wait", "cat"}).code == 0);
+    CHECK(pp.pp({"logs", "cat"}).out == "two\n");
 }

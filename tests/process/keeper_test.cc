@@ -7,14 +7,12 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
 #include "tests/support/fake_hub.h"
-#include "tests/support/temp_dir.h"
 #include "tests/support/world.h"
 
 using namespace pp;
@@ -36,20 +34,12 @@ rundir::Launch cat(const World& world, std::uint64_t process) {
     return launch;
 }
 
-/// A directory with our keeper, and a shim that fails as long as there is a file `broken` in the home.
-struct BreakableShim {
-    test::TempDir programs;
-
-    BreakableShim() {
-        const std::string built = PP_BIN_DIR;
-        std::filesystem::copy_file(built + "/pp-keeper", programs / "pp-keeper");
-        std::ofstream{programs / "pp-shim"} << "#!/bin/sh\n[ -e \"$PP_HOME/broken\" ] && exit 71\nexec " << built
-                                            << "/pp-shim \"$@\"\n";
-        ::chmod((programs / "pp-shim").c_str(), 0755);
-    }
-};
-
-std::string broken_file(const World& world) { return world.home().run() + "/../broken"; }
+/// No shim comes up as long as there is a directory in the place of its socket.
+void break_shims(const World& world, std::uint64_t process) {
+    const auto path = world.home().shim_socket(process);
+    REQUIRE(::unlink(path.c_str()) == 0);
+    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+}
 
 wire::Input input_of(const std::string& data) {
     wire::Input input;
@@ -146,13 +136,12 @@ TEST_CASE("64 shims lose their keeper and have the next one, each; then they are
 
 TEST_CASE("a shim that fails to come up three times is given up: the child lives on, and what is held stays held",
           "[keeper][kill]") {
-    const BreakableShim shims;
-    World world{shims.programs.path()};
+    World world;
     FakeHub hub{world.home()};
     const pid_t shim = world.start(cat(world, 1));
     const pid_t main = world.wait_until_running(1).lifecycle.main_pid;
     world.wait_until_kept(1, kHeldOfCat);
-    std::ofstream{broken_file(world)};
+    break_shims(world, 1);
     World::kill_hard(shim);
     world.wait_for_gone(1, 3);
     CHECK(lives(main));
@@ -162,7 +151,7 @@ TEST_CASE("a shim that fails to come up three times is given up: the child lives
     CHECK_THAT(log, Catch::Matchers::Contains("has ended with code 71"));
     CHECK_THAT(log, Catch::Matchers::Contains("p1: given up: its shim failed to come up 3 times; 3 descriptors stay held"));
 
-    std::filesystem::remove(broken_file(world));
+    REQUIRE(::rmdir(world.home().shim_socket(1).c_str()) == 0);
     world.ensure_shim(1);
     world.wait_for_successor(1, shim);
     hub.welcome(1);

@@ -52,10 +52,7 @@ void DirectoryWatch::wait_for(const std::string& name) {
     while (!exists(directory_ + "/" + name)) wait();
 }
 
-World::World() : World{PP_BIN_DIR} {}
-
-World::World(std::string programs)
-    : programs_{std::move(programs)}, root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
+World::World() : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     home_.prepare();
     run_watch_.emplace(home_.run());
 }
@@ -109,7 +106,7 @@ void World::connect_keeper() {
             keeper_ = std::move(*found);
             return;
         }
-        os::start_detached(programs_ + "/pp-keeper", {}, home_.environment());
+        os::start_detached(std::string{PP_BIN_DIR} + "/pp-keeper", {}, home_.environment());
     }
 }
 

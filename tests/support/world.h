@@ -38,8 +38,6 @@ class DirectoryWatch {
 class World {
   public:
     World();
-    /// With the programs of this directory.
-    explicit World(std::string programs);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -98,7 +96,6 @@ class World {
     wire::KeeperMessage ask(const wire::KeeperMessage& message);
     std::optional<wire::KeeperMessage> receive();
 
-    std::string programs_;
     std::string root_;
     rundir::Home home_;
     os::UniqueFd keeper_;
