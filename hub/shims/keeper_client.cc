@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -36,7 +38,12 @@ void KeeperClient::ensure() {
 }
 
 bool KeeperClient::try_connect() {
-    auto socket = os::find_seqpacket(home_.keeper_socket());
+    std::optional<os::UniqueFd> socket;
+    try {
+        socket = os::find_seqpacket(home_.keeper_socket());
+    } catch (const std::system_error& error) {
+        log_.say(std::string{"the keeper cannot be asked: "} + error.what());
+    }
     if (!socket) return false;
     socket_ = std::move(*socket);
     readable_ = std::make_unique<EventLoop::Watch>(loop_, socket_.get(), EventLoop::Watch::For::reading,
