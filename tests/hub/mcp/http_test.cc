@@ -150,11 +150,12 @@ TEST_CASE("out of descriptors the listener pauses instead of spinning, and goes 
     const os::UniqueFd lowest_free{::dup(0)};
     rlimit none_free = limit;
     none_free.rlim_cur = static_cast<rlim_t>(lowest_free.get());
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_free) == 0);
+    ::setrlimit(RLIMIT_NOFILE, &none_free);
     while (served.http().pauses() == 0) served.turn();
     served.turn();  // a spinning one would come back at once, and count again and again
     served.turn();
-    CHECK(served.http().pauses() <= 3);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const auto pauses = served.http().pauses();
+    ::setrlimit(RLIMIT_NOFILE, &limit);  // before any check: the sanitizer takes descriptors to look at objects
+    CHECK(pauses <= 3);
     CHECK(Served::status(served.talk(client, served.post("{}"))) == 400);
 }
