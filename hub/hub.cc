@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -32,6 +33,28 @@ constexpr milliseconds kHistoryPatience{2000};  // a locked history does not kee
 constexpr milliseconds kFarewell{100};          // for the last answers to leave their sockets
 constexpr std::size_t kWorkerThreads = 4;  // for what reads logs or waits for a program
 
+/// Who may have how many of our descriptors. What clients do not get is for shims (two each), ZeroMQ and SQLite, which
+/// cannot do without.
+struct Shares {
+    std::size_t http = 0;
+    int first_reserved = 0;  ///< descriptor numbers from here on are not for clients
+    std::size_t control = 0;
+};
+
+Shares shares_of_descriptors() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const auto all = std::min<rlim_t>(limit.rlim_cur, 1 << 20);
+    return {std::min<std::size_t>(1000, all / 4), static_cast<int>(all - all / 4), std::min<std::size_t>(4000, all / 4)};
+}
+
+mcp::HttpLimits http_limits() {
+    mcp::HttpLimits limits;
+    limits.connections = shares_of_descriptors().http;
+    limits.first_reserved = shares_of_descriptors().first_reserved;
+    return limits;
+}
+
 }  // namespace
 
 /// In the order of who needs whom.
@@ -57,10 +80,11 @@ struct Hub::Parts {
                   [&hub] { return hub.status(); },
                   [&hub] { hub.end(); },
                   {RLIMIT_NOFILE, hub.setup_.nofile_soft, hub.setup_.nofile_hard}},
-          control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(), context},
+          control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(),
+                  shares_of_descriptors().control, context},
           catalogue{context, agent_defaults(hub.setup_)},
           mcp{{load_token(hub.setup_.home.token()), hub.setup_.settings.needs_token, 0}},
-          http{hub.loop_.base(), mcp} {
+          http{hub.loop_.base(), mcp, http_limits()} {
         mcp.add_endpoint("/mcp", catalogue);
     }
 

@@ -79,7 +79,7 @@ HubLocks take_locks(const pp::rundir::Home& home) {
 
 std::string known_pid(const pp::rundir::Home& home) {
     const auto epoch = pp::rundir::find_hub_epoch(home);
-    return epoch ? " (the last one had pid " + std::to_string(epoch->pid) + ")" : "";
+    return epoch ? " (pid " + std::to_string(epoch->pid) + ")" : "";
 }
 
 /// Returns the limits as they were.
@@ -110,9 +110,13 @@ int serve(const Options& options) {
     auto locks = take_locks(home);
     if (!locks.starting)
         throw std::runtime_error("another hub has been starting for " +
-                                 std::to_string(kStartPatience.count()) + " s and hangs" + known_pid(home));
+                                 std::to_string(kStartPatience.count()) + " s and hangs; the last one" +
+                                 known_pid(home));
     if (!locks.alive) {
         const auto epoch = pp::rundir::find_hub_epoch(home);
+        if (::access((home.control_socket() + ".full").c_str(), F_OK) == 0)
+            throw std::runtime_error("the hub has as many clients as it takes" + known_pid(home) +
+                                     "; end some, or try again later");
         std::fprintf(stderr, "pp-hub: a hub runs already (pid %d)\n", epoch ? epoch->pid : 0);
         pp::os::report_ready("ready\n");
         return kDone;

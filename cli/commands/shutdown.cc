@@ -80,6 +80,7 @@ int shutdown_command(const Context& context, const Words& words) {
     } else if (result.is_object()) {
         for (const auto& one : result.value("stopped", json::array())) print(named(one) + " stopped\n");
         for (const auto& one : result.value("left", json::array())) print(named(one) + " left running\n");
+        for (const auto& one : result.value("problems", json::array())) say(named(one));
     }
     return code(Exit::done);
 }

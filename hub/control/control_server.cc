@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,12 @@ std::string unknown_operation(const std::string& name) {
            (meant ? "; did you mean '" + *meant + "'?" : "");
 }
 
+wire::Channel limited_router(wire::Context& zmq, const std::string& path, std::size_t most_clients) {
+    auto channel = wire::Channel::router(zmq, path, static_cast<int>(most_clients / 2));
+    channel.limit_peers(zmq, most_clients);
+    return channel;
+}
+
 }  // namespace
 
 /// A request that has not been answered yet.
@@ -67,13 +74,18 @@ struct ControlServer::Open {
 };
 
 ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq,
-                             const std::string& socket_path, Context& context)
+                             const std::string& socket_path, std::size_t most_clients, Context& context)
     : loop_{loop},
       log_{log},
       context_{context},
-      channel_{wire::Channel::router(zmq, socket_path)},
-      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}} {
-    loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] { return !alive.expired() && drain(); });
+      channel_{limited_router(zmq, socket_path, most_clients)},
+      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}},
+      peers_watch_{loop, channel_.peers_fd(), EventLoop::Watch::For::reading, [] {}} {
+    loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] {
+        if (alive.expired()) return false;
+        const bool any_came = channel_.count_peers();
+        return drain() || any_came;
+    });
 }
 
 ControlServer::~ControlServer() = default;
@@ -131,7 +143,11 @@ void ControlServer::serve(const std::string& peer, const wire::Request& request)
 void ControlServer::watch_client(std::uint64_t id, int pid) {
     if (pid <= 0) return;
     Open& open = *open_.at(id);
-    open.client = os::PidFd::find(pid);
+    try {
+        open.client = os::PidFd::find(pid);
+    } catch (const std::system_error& error) {  // out of descriptors: the answer is then sent to nobody
+        log_.say(error.what());
+    }
     if (!open.client) return;
     open.death = std::make_unique<EventLoop::Watch>(loop_, open.client->get(), EventLoop::Watch::For::reading,
                                                     [this, id] { open_.erase(id); });

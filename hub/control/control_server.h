@@ -18,8 +18,9 @@ namespace pp::hub {
 /// cancels what it asked; one that sends nonsense is not answered.
 class ControlServer {
   public:
+    /// `most_clients` may be connected at a time.
     ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq, const std::string& socket_path,
-                  Context& context);
+                  std::size_t most_clients, Context& context);
     ~ControlServer();
 
   private:
@@ -38,6 +39,7 @@ class ControlServer {
     Context& context_;
     wire::Channel channel_;
     EventLoop::Watch watch_;
+    EventLoop::Watch peers_watch_;
     std::map<std::uint64_t, std::unique_ptr<Open>> open_;
     std::uint64_t next_id_ = 1;
     std::shared_ptr<char> alive_ = std::make_shared<char>();

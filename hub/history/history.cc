@@ -34,6 +34,7 @@ struct History::Outcome {
 struct History::Shelf {
     rundir::Home home;
     std::unique_ptr<Store> store;
+    std::set<std::uint64_t> forgotten;  // their files may still be there
 
     Store& open() {
         if (!store) store = std::make_unique<Store>(home.history());
@@ -43,6 +44,7 @@ struct History::Shelf {
     /// A new store gets what the processes' files still tell.
     void rebuild() {
         for (const auto process : home.known_processes()) {
+            if (forgotten.contains(process)) continue;
             take_in(process, 0);
             try {
                 if (const auto launch = rundir::find_launch(home.launch(process)))
@@ -54,7 +56,7 @@ struct History::Shelf {
     }
 
     void take_in(std::uint64_t process, std::uint64_t last) {
-        if (!may_have_more(home, process, last)) return;
+        if (forgotten.contains(process) || !may_have_more(home, process, last)) return;
         Store::Events events;
         events[process] = rundir::read_events(home.events(process), last + 1);
         if (!events[process].empty()) open().record(events);
@@ -85,7 +87,7 @@ History::History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCo
     : loop_{loop},
       log_{log},
       on_committed_{std::move(on_committed)},
-      shelf_{std::make_shared<Shelf>(Shelf{home, nullptr})},
+      shelf_{std::make_shared<Shelf>(Shelf{home, nullptr, {}})},
       retry_{loop, [this] { flush(); }},
       worker_{loop} {}
 
@@ -144,37 +146,61 @@ std::uint64_t History::last_event(std::uint64_t process) const {
 }
 
 bool History::add(std::uint64_t process, const rundir::Event& event) {
+    if (has_forgotten(process)) return false;
     auto& last = last_[process];
     if (event.number <= last) return false;
     last = event.number;
-    waiting_[process].push_back(event);
-    if (!flush_due_ && !in_flight_) {
-        flush_due_ = true;
-        loop_.defer([this] { flush(); });  // all that this turn brings is one batch
-    }
+    waiting_.events[process].push_back(event);
+    flush_soon();
     return true;
 }
 
+/// All that this turn brings is one batch.
+void History::flush_soon() {
+    if (flush_due_ || in_flight_) return;
+    flush_due_ = true;
+    loop_.defer([this] { flush(); });
+}
+
+/// One batch at a time, so that a failed one is still before all that came later. To write one again does no harm.
 void History::flush() {
     flush_due_ = false;
     if (in_flight_ || waiting_.empty()) return;
     in_flight_ = true;
-    const auto batch = std::make_shared<Store::Events>(std::exchange(waiting_, {}));
-    with_store([batch](Store& store) { store.record(*batch); },
-               [this, batch](const Outcome& outcome) { on_flushed(*batch, outcome); });
+    const auto batch = std::make_shared<const Writes>(std::exchange(waiting_, {}));
+    with_store(
+        [batch, shelf = shelf_](Store& store) {
+            shelf->forgotten.insert(batch->forgotten.begin(), batch->forgotten.end());
+            for (const auto& [process, launch] : batch->launches) store.note_process(launch);
+            if (!batch->events.empty()) store.record(batch->events);
+            for (const auto process : batch->forgotten) store.forget(process);
+        },
+        [this, batch](const Outcome& outcome) { on_flushed(*batch, outcome); });
 }
 
-void History::on_flushed(const Store::Events& batch, const Outcome& outcome) {
+void History::on_flushed(const Writes& batch, const Outcome& outcome) {
     in_flight_ = false;
     if (!outcome.done) {
-        for (const auto& [process, events] : batch) {
-            auto& waiting = waiting_[process];
-            waiting.insert(waiting.begin(), events.begin(), events.end());
-        }
+        take_back(batch);
         return retry_.set(kRetryAfter);
     }
-    for (const auto& [process, events] : batch) on_committed_(process, events.back().number);
+    for (const auto& [process, events] : batch.events) {
+        if (!has_forgotten(process)) on_committed_(process, events.back().number);
+    }
     flush();
+}
+
+/// Before what came meanwhile; what was forgotten meanwhile is not wanted.
+void History::take_back(const Writes& batch) {
+    for (const auto& [process, events] : batch.events) {
+        if (has_forgotten(process)) continue;
+        auto& waiting = waiting_.events[process];
+        waiting.insert(waiting.begin(), events.begin(), events.end());
+    }
+    for (const auto& [process, launch] : batch.launches) {
+        if (!has_forgotten(process)) waiting_.launches.emplace(process, launch);
+    }
+    waiting_.forgotten.insert(batch.forgotten.begin(), batch.forgotten.end());
 }
 
 void History::catch_up(std::uint64_t process) {
@@ -184,13 +210,16 @@ void History::catch_up(std::uint64_t process) {
             shelf->take_in(process, store.last_event(process));
             *last = store.last_event(process);
         },
-        [this, process, last](const Outcome&) { last_[process] = std::max(last_[process], *last); });
+        [this, process, last](const Outcome&) {
+            if (!has_forgotten(process)) last_[process] = std::max(last_[process], *last);
+        });
 }
 
 void History::note_process(const rundir::Launch& launch) {
     rundir::Launch noted = launch;
     noted.environment.clear();
-    with_store([noted](Store& store) { store.note_process(noted); }, {});
+    waiting_.launches[launch.process] = std::move(noted);
+    flush_soon();
 }
 
 void History::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns) {
@@ -198,9 +227,12 @@ void History::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns) {
 }
 
 void History::forget(std::uint64_t process) {
-    waiting_.erase(process);
+    forgotten_.insert(process);
+    waiting_.events.erase(process);
+    waiting_.launches.erase(process);
+    waiting_.forgotten.insert(process);
     last_.erase(process);
-    with_store([process](Store& store) { store.forget(process); }, {});
+    flush_soon();
 }
 
 void History::tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,9 @@
 
 namespace pp::hub {
 
-/// The history for the loop's thread: keeps events until the worker has committed them, in batches of a turn
-/// or more, and says so; a store that is locked or full is tried again, a damaged one is replaced and filled
-/// anew.
+/// The history for the loop's thread: keeps what is to be written until the worker has committed it, in batches of a
+/// turn or more, and says so; a store that is locked or full is tried again, a damaged one is replaced and filled
+/// anew. A process that was forgotten does not come back, whatever was under way or is told late.
 class History {
   public:
     /// `on_committed`: events of this process up to this number are safe.
@@ -36,7 +37,7 @@ class History {
 
     /// Number of the last event that is known of a process, stored or about to be.
     [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;
-    /// False if it is known already.
+    /// False if it is known already, or nobody wants to know it any more.
     bool add(std::uint64_t process, const rundir::Event& event);
     /// Takes in what the process's own file has beyond the store: its shim is gone for good.
     void catch_up(std::uint64_t process);
@@ -59,18 +60,29 @@ class History {
   private:
     struct Shelf;
     struct Outcome;
+    /// What is to be written, and stays so until it is.
+    struct Writes {
+        Store::Events events;
+        std::map<std::uint64_t, rundir::Launch> launches;
+        std::set<std::uint64_t> forgotten;
+        [[nodiscard]] bool empty() const { return events.empty() && launches.empty() && forgotten.empty(); }
+    };
 
     /// Runs `action` with the open store on the worker; `then` with how it went on the loop.
     void with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then);
+    void flush_soon();
     void flush();
-    void on_flushed(const Store::Events& batch, const Outcome& outcome);
+    void on_flushed(const Writes& batch, const Outcome& outcome);
+    void take_back(const Writes& batch);
+    [[nodiscard]] bool has_forgotten(std::uint64_t process) const { return forgotten_.contains(process); }
     void note_outcome(const Outcome& outcome);
 
     EventLoop& loop_;
     const Log& log_;
     OnCommitted on_committed_;
     std::shared_ptr<Shelf> shelf_;  ///< the worker's: what it owns is touched by jobs alone
-    Store::Events waiting_;
+    Writes waiting_;
+    std::set<std::uint64_t> forgotten_;
     std::map<std::uint64_t, std::uint64_t> last_;
     bool flush_due_ = false;
     bool in_flight_ = false;

@@ -88,6 +88,7 @@ HttpConnection::HttpConnection(event_base* base, os::UniqueFd socket, HttpPeer p
     ::bufferevent_setwatermark(buffer_, EV_READ, 0, kMaxUnparsed);
     const timeval write_limit = interval(limits.write);
     ::bufferevent_set_timeouts(buffer_, nullptr, &write_limit);
+    ::bufferevent_enable(buffer_, EV_READ | EV_WRITE);
     timer_ = ::event_new(base, -1, 0, [](evutil_socket_t, short, void* self) {
         static_cast<HttpConnection*>(self)->on_timeout();
     }, this);
@@ -99,7 +100,6 @@ HttpConnection::~HttpConnection() {
 }
 
 void HttpConnection::start() {
-    ::bufferevent_enable(buffer_, EV_READ | EV_WRITE);
     set_timer(limits_.head);  // a client that connects has something to say
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,9 @@ struct HttpLimits {
     std::chrono::milliseconds idle{600'000};  ///< between two requests
     std::chrono::milliseconds write{30'000};  ///< a client that takes nothing of its answer for so long is dropped
     std::size_t connections = 1000;
+    /// A connection that gets a descriptor from here on is refused. The kernel gives the lowest free number, so this one
+    /// says that descriptors run short; what is above is kept for shims, ZeroMQ and SQLite.
+    int first_reserved = std::numeric_limits<int>::max();
 };
 
 /// One client: its requests one after the other, each answered before the next is looked at. Owned by the server; whoever
@@ -37,6 +41,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
     /// Begins to read. After the construction, when the server holds it.
     void start();
+    /// Instead: says why there is no service, and closes when that has been read.
+    void refuse(const HttpResponse& response) { respond(response, false); }
 
   private:
     class Reply;

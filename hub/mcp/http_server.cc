@@ -1,5 +1,6 @@
 #include "hub/mcp/http_server.h"
 
+#include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,7 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 
+#include "hub/mcp/guard.h"
 #include "hub/mcp/peer_identity.h"
 #include "protocol/os/error.h"
 #include "protocol/os/unix_socket.h"
@@ -19,6 +22,8 @@ namespace pp::hub::mcp {
 namespace {
 
 constexpr int kBacklog = 512;
+constexpr std::size_t kRefusals = 16;  // connections beyond the limit that are told so; more are closed without a word
+constexpr timeval kResumeAfter{1, 0};  // where descriptors are short, and it is not we who hold them
 
 }  // namespace
 
@@ -33,9 +38,13 @@ struct HttpServer::Listener {
 };
 
 HttpServer::HttpServer(event_base* base, HttpHandler& handler, HttpLimits limits)
-    : base_{base}, handler_{handler}, limits_{limits} {}
+    : base_{base}, handler_{handler}, limits_{limits} {
+    resume_timer_ = ::event_new(
+        base, -1, 0, [](evutil_socket_t, short, void* self) { static_cast<HttpServer*>(self)->resume(); }, this);
+    if (resume_timer_ == nullptr) throw std::bad_alloc();
+}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() { ::event_free(resume_timer_); }
 
 int HttpServer::listen_tcp(int port, int& error) {
     error = 0;
@@ -83,13 +92,18 @@ void HttpServer::listen(os::UniqueFd socket, bool is_unix) {
         },
         listener.get(), LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1, socket.get());
     if (listener->listener == nullptr) throw std::bad_alloc();
+    ::evconnlistener_set_error_cb(listener->listener, [](evconnlistener*, void* self) {
+        static_cast<Listener*>(self)->server->pause();
+    });
     [[maybe_unused]] const int taken_over = socket.release();
     listeners_.push_back(std::move(listener));
 }
 
 void HttpServer::accept(int accepted, bool is_unix) {
     os::UniqueFd socket{accepted};
-    if (connections_.size() >= limits_.connections) return;  // closed at once: better than all being slow
+    const bool is_full =
+        connections_.size() - refused_.size() >= limits_.connections || accepted >= limits_.first_reserved;
+    if (is_full && refused_.size() >= kRefusals) return;
     HttpPeer peer;
     peer.is_unix = is_unix;
     peer.is_own_uid = is_unix ? unix_peer_is_own_uid(accepted) : tcp_peer_is_own_uid(accepted);
@@ -99,12 +113,34 @@ void HttpServer::accept(int accepted, bool is_unix) {
     }
     try {
         auto connection = std::make_shared<HttpConnection>(base_, std::move(socket), peer, handler_, limits_,
-                                                           [this](HttpConnection* closed) { connections_.erase(closed); });
+                                                           [this](HttpConnection* closed) { on_closed(closed); });
         connections_.emplace(connection.get(), connection);
-        connection->start();
+        if (!is_full) return connection->start();
+        refused_.insert(connection.get());
+        connection->refuse(http_error(503, "the hub has as many connections as it takes; close one, or try again later"));
     } catch (const std::bad_alloc&) {
         // this client is turned away; the others are served
     }
+}
+
+void HttpServer::on_closed(HttpConnection* connection) {
+    refused_.erase(connection);
+    connections_.erase(connection);
+    if (paused_) ::event_active(resume_timer_, EV_TIMEOUT, 0);  // from the loop: its descriptor is not closed yet
+}
+
+/// The clients that wait keep the listeners readable: without a pause the loop would do nothing but try again.
+void HttpServer::pause() {
+    ++pauses_;
+    paused_ = true;
+    for (const auto& listener : listeners_) ::evconnlistener_disable(listener->listener);
+    ::event_add(resume_timer_, &kResumeAfter);
+}
+
+void HttpServer::resume() {
+    paused_ = false;
+    ::event_del(resume_timer_);
+    for (const auto& listener : listeners_) ::evconnlistener_enable(listener->listener);
 }
 
 }  // namespace pp::hub::mcp

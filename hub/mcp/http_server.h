@@ -2,12 +2,14 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "hub/mcp/http_connection.h"
 #include "hub/mcp/http_message.h"
 #include "protocol/os/unique_fd.h"
 
+struct event;
 struct event_base;
 struct evconnlistener;
 
@@ -28,17 +30,26 @@ class HttpServer {
     /// behind it. Throws std::system_error.
     void listen_unix(const std::string& path);
     [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+    /// Times that the kernel gave no descriptor for a client: the listeners then pause.
+    [[nodiscard]] std::size_t pauses() const { return pauses_; }
 
   private:
     void accept(int socket, bool is_unix);
     void listen(os::UniqueFd socket, bool is_unix);
+    void on_closed(HttpConnection* connection);
+    void pause();
+    void resume();
 
     struct Listener;
     event_base* base_;
     HttpHandler& handler_;
     HttpLimits limits_;
     std::map<HttpConnection*, std::shared_ptr<HttpConnection>> connections_;
+    std::set<HttpConnection*> refused_;  ///< of the connections
     std::vector<std::unique_ptr<Listener>> listeners_;
+    event* resume_timer_;
+    bool paused_ = false;
+    std::size_t pauses_ = 0;
 };
 
 }  // namespace pp::hub::mcp

@@ -14,9 +14,19 @@ namespace {
 /// A shim whose process has just ended is gone within milliseconds, unless somebody outside the tree holds its pipes.
 constexpr std::chrono::milliseconds kEndingLimit{1000};
 
+std::string shim_text(const Context& context, std::uint64_t process) {
+    const int pid = context.fleet.shim_pid(process);
+    return pid > 0 ? "its shim (pid " + std::to_string(pid) + ")" : "its shim";
+}
+
 /// Empty, or why it must stay.
 std::string why_kept(const Context& context, const rundir::ProcessFiles& files) {
     if (context.registry.is_beginning(files.number)) return "it is being started";
+    if (const auto doubt = context.registry.doubt(files); !doubt.empty()) {
+        const std::string damaged = "it is damaged (" + doubt + "), and ";
+        if (context.registry.is_marked(files.number)) return damaged + "programs with its mark live; stop it first";
+        return files.held ? damaged + shim_text(context, files.number) + " lives" : "";
+    }
     if (has_live_main(files)) return "it is live; stop it first";
     if (files.lifecycle().descendants > 0)
         return "processes that it started live on (" + std::to_string(files.lifecycle().descendants) +
@@ -27,7 +37,7 @@ std::string why_kept(const Context& context, const rundir::ProcessFiles& files) 
 
 bool is_ending(const Context& context, const rundir::ProcessFiles& files) {
     return files.held && !context.registry.is_beginning(files.number) && !has_live_main(files) &&
-           files.lifecycle().descendants == 0;
+           files.lifecycle().descendants == 0 && !context.registry.is_marked(files.number);
 }
 
 std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& arguments,

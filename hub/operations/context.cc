@@ -53,12 +53,20 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
     refuse_unknown(target.process, std::get<NoneSuch>(found));
 }
 
+void refuse_doubtful(const Context& context, const rundir::ProcessFiles& files) {
+    const auto doubt = context.registry.doubt(files);
+    if (doubt.empty()) return;
+    throw Refusal(Refusal::Kind::failed, describe(files) + " is damaged, and whether it runs is not known: " + doubt +
+                                             "; stop it, clear it, and start it anew");
+}
+
 void refuse_own_tree(const Context& context, std::uint64_t process, const Caller& caller) {
     if (caller.pid <= 0) return;
     const auto& files = context.registry.look(process);
     const int main_pid = has_live_main(files) ? files.lifecycle().main_pid : 0;
     const auto mark = os::find_environment_value(caller.pid, "PP_PROCESS");
-    bool is_own = mark && mark->starts_with(rundir::process_id(process) + "#") && main_pid > 0;
+    const bool may_live = main_pid > 0 || !context.registry.doubt(files).empty();
+    bool is_own = mark && mark->starts_with(rundir::process_id(process) + "#") && may_live;
     for (auto stat = os::find_proc_stat(caller.pid); !is_own && main_pid > 0 && stat && stat->pid > 1;
          stat = os::find_proc_stat(stat->parent))
         is_own = stat->pid == main_pid;

@@ -45,6 +45,9 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
 /// "p3 (web, npm run dev in /x)", for messages.
 std::string describe(const rundir::ProcessFiles& files);
 
+/// Throws Refusal if its page does not tell whether it runs: then a stop is all that can be done with it.
+void refuse_doubtful(const Context& context, const rundir::ProcessFiles& files);
+
 /// Throws Refusal if the caller itself runs in the process's tree: it would end itself before it hears the
 /// answer.
 void refuse_own_tree(const Context& context, std::uint64_t process, const Caller& caller);

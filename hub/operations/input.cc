@@ -32,6 +32,7 @@ Call send_input(Context& context, const InputArguments& arguments, const Caller&
     try {
         const auto process = resolve(context, arguments.target, caller);
         const auto& files = context.registry.refresh(process);
+        refuse_doubtful(context, files);
         wire::Input input;
         input.run = files.lifecycle().run;
         input.data = arguments.data + (arguments.enter ? "\n" : "");

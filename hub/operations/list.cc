@@ -9,8 +9,16 @@
 namespace pp::hub {
 
 std::vector<std::string> listable_states() {
-    return {"live", "starting", "building", "running", "stopping", "backoff", "finished"};
+    return {"live", "starting", "building", "running", "stopping", "backoff", "finished", "damaged"};
 }
+
+namespace {
+
+bool is_doubtful_and_alive(const Context& context, const rundir::ProcessFiles& files) {
+    return !context.registry.doubt(files).empty() && context.registry.table().rows().at(files.number).alive;
+}
+
+}  // namespace
 
 std::vector<const rundir::ProcessFiles*> list(const Context& context, const ListArguments& arguments,
                                               const Caller& caller) {
@@ -35,8 +43,8 @@ std::vector<const rundir::ProcessFiles*> list(const Context& context, const List
             continue;
         const bool fits =
             arguments.state.empty() ||
-            (arguments.state == "live" ? has_live_main(files)
-                                       : rundir::state_name(files.lifecycle().state) == arguments.state);
+            (arguments.state == "live" ? has_live_main(files) || is_doubtful_and_alive(context, files)
+                                       : rundir::state_of(files) == arguments.state);
         if (fits) found.push_back(&files);
     }
     return found;

@@ -26,6 +26,7 @@ Call resize_pty(Context& context, const ResizeArguments& arguments, const Caller
     try {
         const auto process = resolve(context, arguments.target, caller);
         const auto& files = context.registry.refresh(process);
+        refuse_doubtful(context, files);
         refuse_impossible(files);
         wire::Resize resize;
         resize.run = files.lifecycle().run;

@@ -24,6 +24,7 @@ class RestartCall : public std::enable_shared_from_this<RestartCall> {
             if (!files.launch)
                 throw Refusal(Refusal::Kind::failed,
                               "p" + std::to_string(process_) + " cannot be restarted: " + files.damage);
+            refuse_doubtful(context_, files);
             const auto life = files.lifecycle();
             if (has_live_main(files)) result_.previous_pid = life.main_pid;
             Fleet::RunOrder order;

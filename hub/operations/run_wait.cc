@@ -39,7 +39,8 @@ void RunWait::begin() {
 }
 
 void RunWait::look() {
-    if (has_ended()) end({true, false});
+    if (has_ended()) return end({true, false});
+    if (!context_.registry.doubt(context_.registry.files(process_)).empty()) end({false, true});
 }
 
 void RunWait::on_first_output() {

@@ -14,9 +14,21 @@ std::vector<std::uint64_t> live_processes(Context& context) {
     std::vector<std::uint64_t> live;
     for (const auto process : context.registry.numbers()) {
         const auto& files = context.registry.look(process);
-        if (has_live_main(files) || files.lifecycle().descendants > 0) live.push_back(process);
+        const bool is_doubtful = !context.registry.doubt(files).empty();
+        if (is_doubtful) context.registry.refresh(process);  // looks for its mark
+        const bool may_live = is_doubtful && context.registry.table().rows().at(process).alive;
+        if (has_live_main(files) || files.lifecycle().descendants > 0 || may_live) live.push_back(process);
     }
     return live;
+}
+
+std::string problem_of(const Context& context, std::uint64_t process,
+                       const std::variant<StopResult, Refusal>& result) {
+    if (const auto* refusal = std::get_if<Refusal>(&result)) return refusal->what();
+    std::string text = describe(context.registry.files(process)) + " has survivors:";
+    for (const auto& survivor : std::get<StopResult>(result).survivors)
+        text += " pid " + std::to_string(survivor.pid) + " " + survivor.command;
+    return text;
 }
 
 struct ShutdownCall {
@@ -53,6 +65,7 @@ Call shutdown(Context& context, ShutdownProcesses processes, OnResult<ShutdownRe
                      [&context, call, process](const std::variant<StopResult, Refusal>& result) {
                          const auto* stopped = std::get_if<StopResult>(&result);
                          const bool is_gone = stopped != nullptr && stopped->survivors.empty();
+                         if (!is_gone) call->result.problems.push_back(problem_of(context, process, result));
                          (is_gone ? call->result.stopped : call->result.left).push_back(process);
                          if (--call->waiting > 0) return;
                          call->then(call->result);

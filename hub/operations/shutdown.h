@@ -14,6 +14,7 @@ enum class ShutdownProcesses { unsaid, stop, leave };
 struct ShutdownResult {
     std::vector<std::uint64_t> stopped;
     std::vector<std::uint64_t> left;
+    std::vector<std::string> problems;  ///< what could not be stopped, and why
 };
 
 /// Ends the hub: leaving all processes alive, or when all have been stopped. With live ones it must be said

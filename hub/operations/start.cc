@@ -149,12 +149,20 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         refuse_missing_program(command_, directory_, environment_);
         if (arguments_.mode == "pty" && arguments_.streams == "split")
             refuse_usage("a terminal has one stream: leave streams out, or take mode \"pipe\"");
+        look_again_at_doubtful();
         wanted_ = {command_.argv,      directory_,         arguments_.name,       arguments_.label,
                    arguments_.mode,    arguments_.streams, arguments_.stdin_mode, capacity(),
                    arguments_.environment};
         if (const auto live = find_live()) return meet_live(*live);
         if (const auto finished = find_finished()) return begin_run(*finished, false);
         create();
+    }
+
+    /// Nobody tells when the last of what carries a mark has ended.
+    void look_again_at_doubtful() {
+        for (const auto number : context_.registry.numbers()) {
+            if (!context_.registry.doubt(context_.registry.files(number)).empty()) context_.registry.refresh(number);
+        }
     }
 
     [[nodiscard]] std::optional<std::uint64_t> capacity() const {
@@ -195,8 +203,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
     std::optional<std::uint64_t> find_finished() {
         const auto& rows = context_.registry.table().rows();
         for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-            const auto& files = context_.registry.files(row->first);
-            if (row->second.alive || !runs_the_same(files)) continue;
+            if (row->second.alive || !runs_the_same(context_.registry.files(row->first))) continue;
+            if (!context_.registry.doubt(context_.registry.look(row->first)).empty()) continue;  // no shim could take it up
             if (arguments_.name && row->second.name != *arguments_.name) continue;
             if (arguments_.label && row->second.label != *arguments_.label) continue;
             const Row* namesake =
@@ -209,6 +217,7 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
     void meet_live(std::uint64_t process) {
         const auto& files = context_.registry.look(process);
         if (context_.registry.is_beginning(process)) return wait_for_other_start(process);
+        refuse_doubtful(context_, files);
         if (arguments_.replace) {
             refuse_own_tree(context_, process, caller_);
             return begin_run(process, true);

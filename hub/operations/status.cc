@@ -72,14 +72,16 @@ Call get_status(Context& context, const Target& target, const Caller& caller, On
             StatusResult result;
             result.process = context.registry.refresh(process);
             const auto life = result.process.lifecycle();
+            const auto doubt = context.registry.doubt(result.process);
             result.why = rundir::explanation(result.process);
+            if (!doubt.empty()) result.why = "is damaged, and whether it runs is not known: " + doubt;
             if (const auto trouble = context.fleet.trouble(process); !trouble.empty())
                 result.why += "; " + trouble;
             result.runs = std::move(told.runs);
             merge_newest(result.runs, life);
             result.events = std::move(told.events);
             const int main_pid = has_live_main(result.process) ? life.main_pid : 0;
-            if (main_pid > 0 || life.descendants > 0)
+            if (main_pid > 0 || life.descendants > 0 || !doubt.empty())
                 result.tree = process_tree(
                     process, main_pid,
                     {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()},

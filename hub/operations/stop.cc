@@ -25,8 +25,9 @@ std::vector<Survivor> survivors_in(const std::string& detail) {
     return found;
 }
 
-/// Nothing of it lives, as far as its page tells.
-bool is_gone(const rundir::ProcessFiles& files) {
+/// Nothing of it lives, as its page tells.
+bool is_gone(const Context& context, const rundir::ProcessFiles& files) {
+    if (!context.registry.doubt(files).empty()) return false;
     const auto life = files.lifecycle();
     return life.run == 0 || (life.exit_kind != ring::ExitKind::none && life.descendants == 0 &&
                              life.state == ring::LifeState::finished);
@@ -37,7 +38,7 @@ bool is_gone(const rundir::ProcessFiles& files) {
 void stop_process(Context& context, std::uint64_t process, int signal, std::chrono::milliseconds grace,
                   OnResult<StopResult> then) {
     const auto& files = context.registry.look(process);
-    if (is_gone(files) && !context.registry.is_beginning(process)) return then(StopResult{files, {}});
+    if (is_gone(context, files) && !context.registry.is_beginning(process)) return then(StopResult{files, {}});
     wire::Stop stop;
     stop.run = files.lifecycle().run;
     stop.signal = signal;
@@ -48,7 +49,7 @@ void stop_process(Context& context, std::uint64_t process, int signal, std::chro
                 return then(Refusal(Refusal::Kind::not_found,
                                     rundir::process_id(process) + " was cleared meanwhile"));
             const auto& after = context.registry.refresh(process);
-            if (answer.kind == Roster::Answer::Kind::done || is_gone(after))
+            if (answer.kind == Roster::Answer::Kind::done || is_gone(context, after))
                 return then(StopResult{after, survivors_in(answer.detail)});
             const std::string why = answer.text.empty() ? "its shim died meanwhile" : answer.text;
             then(Refusal(Refusal::Kind::failed, describe(after) + " could not be stopped: " + why));

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "hub/process/marked.h"
+
 namespace pp::hub {
 
 bool has_live_main(const rundir::ProcessFiles& files) {
@@ -14,6 +16,8 @@ bool has_live_main(const rundir::ProcessFiles& files) {
 const rundir::ProcessFiles& Registry::refresh(std::uint64_t number) {
     auto& files = files_[number];
     files = rundir::read_process_files(home_, number);
+    marked_.erase(number);
+    if (!doubt(files).empty() && !find_marked(home_, number).empty()) marked_.insert(number);
     put_row(files);
     if (const auto found = callbacks_.find(number); found != callbacks_.end()) {
         std::vector<std::uint64_t> ids;
@@ -49,6 +53,7 @@ const rundir::ProcessFiles& Registry::look(std::uint64_t number) {
 void Registry::forget(std::uint64_t number) {
     files_.erase(number);
     beginning_.erase(number);
+    marked_.erase(number);
     table_.erase(number);
     forgotten_.insert(number);
 }
@@ -66,6 +71,13 @@ void Registry::set_beginning(std::uint64_t number, bool beginning) {
     if (files_.contains(number)) put_row(files_.at(number));
 }
 
+std::string Registry::doubt(const rundir::ProcessFiles& files) const {
+    if (!files.page_damage.empty()) return files.page_damage;
+    if (!files.held || is_beginning(files.number)) return {};  // a shim that is starting makes the page
+    if (!files.state) return "its shim lives, but its state page is missing";
+    return files.state->this_boot ? "" : "its shim lives, but its state page is of another boot";
+}
+
 void Registry::put_row(const rundir::ProcessFiles& files) {
     Row row;
     row.number = files.number;
@@ -77,7 +89,8 @@ void Registry::put_row(const rundir::ProcessFiles& files) {
         row.command = files.launch->command;
     }
     const bool lives = has_live_main(files);
-    row.alive = lives || is_beginning(files.number);
+    row.alive = lives || is_beginning(files.number) ||
+                (!doubt(files).empty() && (files.held || is_marked(files.number)));
     row.main_pid = lives ? files.lifecycle().main_pid : 0;
     table_.put(std::move(row));
 }

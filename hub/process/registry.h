@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "hub/process/table.h"
@@ -37,6 +38,12 @@ class Registry {
     void set_beginning(std::uint64_t number, bool beginning);
     [[nodiscard]] bool is_beginning(std::uint64_t number) const { return beginning_.contains(number); }
 
+    /// Empty, or why nobody can tell whether a process lives: its page is damaged, or does not fit the shim that holds
+    /// its lock. Damage is not an end.
+    [[nodiscard]] std::string doubt(const rundir::ProcessFiles& files) const;
+    /// Of one in doubt, when it was last refreshed: something that carries its mark lives.
+    [[nodiscard]] bool is_marked(std::uint64_t number) const { return marked_.contains(number); }
+
     /// Calls whenever refresh() has read this process.
     Subscription on_change(std::uint64_t number, std::function<void()> callback);
 
@@ -47,6 +54,7 @@ class Registry {
     std::map<std::uint64_t, rundir::ProcessFiles> files_;
     std::map<std::uint64_t, int> beginning_;
     std::set<std::uint64_t> forgotten_;
+    std::set<std::uint64_t> marked_;
     std::map<std::uint64_t, std::map<std::uint64_t, std::function<void()>>> callbacks_;
     std::uint64_t next_id_ = 1;
     Table table_;

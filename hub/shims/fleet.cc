@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/os/error.h"
+#include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/wire/shim_socket.h"
 
@@ -96,6 +97,8 @@ void Fleet::want_shim(std::uint64_t process) {
     if (roster_.presence(process) != Roster::Presence::absent || parts_.registry.has_forgotten(process)) return;
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return kick(process);
+    if (const auto doubt = parts_.registry.doubt(files); !doubt.empty())
+        return roster_.give_up(process, "it has no shim, and gets none: " + doubt);
     if (!needs_shim(files))
         return roster_.give_up(process, "it has no shim, and none is needed: it has ended");
     keeper_.spawn(process, true, [this, process](int error, const std::string& problem) {
@@ -253,7 +256,9 @@ void Fleet::spawn_for(std::uint64_t process) {
 void Fleet::check_begun(std::uint64_t process) {
     const auto found = begins_.find(process);
     if (found == begins_.end() || !parts_.registry.knows(process)) return;
-    const auto life = parts_.registry.files(process).lifecycle();
+    const auto& files = parts_.registry.files(process);
+    if (!files.page_damage.empty()) return end_begin(process, files.page_damage);
+    const auto life = files.lifecycle();
     const bool is_there = life.run >= found->second->order.run;
     const bool has_begun = life.state != ring::LifeState::starting || life.exit_kind != ring::ExitKind::none;
     if (is_there && has_begun) end_begin(process, "");
@@ -270,9 +275,28 @@ void Fleet::end_begin(std::uint64_t process, const std::string& problem) {
 // -------------------------------------------------------------------------------------------------------------
 
 void Fleet::stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then) {
+    if (!parts_.registry.doubt(parts_.registry.refresh(process)).empty())
+        return stop_marked(process, stop, std::move(then));
     const auto limit = milliseconds{stop.grace_ms} + kAnswerLimit;
     roster_.send(process, stop, std::chrono::duration_cast<milliseconds>(limit), std::move(then));
     want_shim(process);
+}
+
+void Fleet::stop_marked(std::uint64_t process, const wire::Stop& stop, Roster::OnAnswer then) {
+    auto& under_way = marked_stops_[process];
+    if (!under_way) under_way = std::make_unique<MarkedStop>(parts_.loop, parts_.home, process);
+    under_way->ask(stop.signal, milliseconds{stop.grace_ms},
+                   [this, process, then = std::move(then)](const MarkedStop::Outcome& outcome) {
+                       const auto ended = marked_stops_.extract(process);
+                       Roster::Answer answer;
+                       for (const pid_t pid : outcome.survivors)
+                           answer.detail += std::to_string(pid) + " " + os::command_line(pid) + "\n";
+                       if (!outcome.found && parts_.registry.knows(process) && parts_.registry.files(process).held) {
+                           answer.kind = Roster::Answer::Kind::refused;
+                           answer.text = "nothing that carries its mark was found, though its shim lives";
+                       }
+                       then(answer);
+                   });
 }
 
 void Fleet::input(std::uint64_t process, wire::Input input, Roster::OnAnswer then) {

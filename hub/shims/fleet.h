@@ -14,6 +14,7 @@
 #include "hub/log.h"
 #include "hub/process/registry.h"
 #include "hub/shims/keeper_client.h"
+#include "hub/shims/marked_stop.h"
 #include "hub/shims/roster.h"
 #include "hub/worker.h"
 #include "protocol/rundir/home.h"
@@ -50,6 +51,7 @@ class Fleet {
     void begin_run(std::uint64_t process, RunOrder order,
                    std::function<void(const std::string& problem)> then);
 
+    /// One whose page is in doubt is ended by its mark, without its shim.
     void stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then);
     void input(std::uint64_t process, wire::Input input, Roster::OnAnswer then);
     void resize(std::uint64_t process, wire::Resize resize, Roster::OnAnswer then);
@@ -71,6 +73,7 @@ class Fleet {
     void kick(std::uint64_t process);
     bool needs_shim(const rundir::ProcessFiles& files) const;
     void want_shim(std::uint64_t process);
+    void stop_marked(std::uint64_t process, const wire::Stop& stop, Roster::OnAnswer then);
     void on_hello(std::uint64_t process);
     void on_event(std::uint64_t process, const rundir::Event& event);
     void on_death(std::uint64_t process);
@@ -88,6 +91,7 @@ class Fleet {
     std::map<std::uint64_t, std::unique_ptr<EventLoop::Timer>>
         orphaned_;  ///< lost their shim; the keeper should tell
     std::map<std::uint64_t, std::string> given_up_;
+    std::map<std::uint64_t, std::unique_ptr<MarkedStop>> marked_stops_;
     Roster roster_;
 };
 

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 

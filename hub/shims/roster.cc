@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -105,7 +106,11 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
     slot->pid = hello.pid;
     slot->protocol = hello.protocol;
     processes_[peer] = hello.process;
-    slot->pid_fd = os::PidFd::find(hello.pid);
+    try {
+        slot->pid_fd = os::PidFd::find(hello.pid);
+    } catch (const std::system_error& error) {  // out of descriptors: its end is told by the keeper
+        log_.say(rundir::process_id(hello.process) + ": " + error.what());
+    }
     if (slot->pid_fd) {
         slot->death = std::make_unique<EventLoop::Watch>(
             loop_, slot->pid_fd->get(), EventLoop::Watch::For::reading,

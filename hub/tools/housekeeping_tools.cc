@@ -73,15 +73,22 @@ ShutdownProcesses processes_of(const std::optional<std::string>& choice) {
 }
 
 ToolResult present_shutdown(const ShutdownResult& shutdown) {
+    std::string text = "The hub ends. Stopped: " + listed(ids_of(shutdown.stopped)) +
+                       "; left alive: " + listed(ids_of(shutdown.left)) + "\n";
+    for (const auto& problem : shutdown.problems) text += problem + "\n";
     return {"ok",
-            {{"stopped", ids_of(shutdown.stopped)}, {"left", ids_of(shutdown.left)}},
-            "The hub ends. Stopped: " + listed(ids_of(shutdown.stopped)) +
-                "; left alive: " + listed(ids_of(shutdown.left)) + "\n"};
+            {{"stopped", ids_of(shutdown.stopped)},
+             {"left", ids_of(shutdown.left)},
+             {"problems", shutdown.problems}},
+            text};
 }
 
 json shutdown_output_schema() {
     return {{"type", "object"},
-            {"properties", {{"stopped", list_of_ids_schema()}, {"left", list_of_ids_schema()}}},
+            {"properties",
+             {{"stopped", list_of_ids_schema()},
+              {"left", list_of_ids_schema()},
+              {"problems", list_of_ids_schema()}}},
             {"required", {"stopped", "left"}}};
 }
 

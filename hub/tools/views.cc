@@ -163,7 +163,7 @@ std::string process_line(const rundir::ProcessFiles& files) {
     text += ": " + state;
     if (const int pid = rundir::live_pid(files); pid > 0) text += ", pid " + std::to_string(pid);
     if (life.run > 0) text += ", run " + std::to_string(life.run);
-    if (state == "finished" || state == "damaged") text += ", " + rundir::explanation(files);
+    if (state == "finished" || (state == "damaged" && files.page_damage.empty())) text += ", " + rundir::explanation(files);
     if (life.descendants > 0)
         text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
                 " alive";

@@ -51,7 +51,7 @@ std::vector<pid_t> numbered_entries(const std::string& path) {
 
 std::vector<pid_t> children_by_scan(pid_t pid) {
     std::vector<pid_t> children;
-    for (const pid_t candidate : numbered_entries("/proc")) {
+    for (const pid_t candidate : all_pids()) {
         const auto stat = find_proc_stat(candidate);
         if (stat && stat->parent == pid) children.push_back(candidate);
     }
@@ -84,6 +84,10 @@ std::optional<ProcStat> find_proc_stat(pid_t pid) {
     stat.resident_pages = number<std::uint64_t>(field(24));
     if (fields.size() >= 50) stat.exit_code = number<int>(field(52));
     return stat;
+}
+
+std::vector<pid_t> all_pids() {
+    return numbered_entries("/proc");
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -27,6 +27,9 @@ struct ProcStat {
 /// Nothing if there is no such process (any more).
 std::optional<ProcStat> find_proc_stat(pid_t pid);
 
+/// All pids that /proc lists.
+std::vector<pid_t> all_pids();
+
 /// Pids whose parent is `pid`, from /proc/PID/task/*/children; where the kernel has no such file, from a scan of /proc.
 std::vector<pid_t> children_of(pid_t pid);
 

@@ -31,6 +31,13 @@ std::optional<ring::Lifecycle> find_final_record(const std::string& path) {
     return record.lifecycle;
 }
 
+std::optional<ring::StateSnapshot> find_page(const Home& home, ProcessNumber number) {
+    auto state = ring::find_state(home.state_page(number));
+    if (state && state->process != number)
+        throw std::runtime_error("state page is of " + process_id(state->process));
+    return state;
+}
+
 /// Runs one reading; what it throws becomes text.
 template <class Reading>
 void guarded(std::string& damage, Reading reading) {
@@ -46,6 +53,7 @@ void guarded(std::string& damage, Reading reading) {
 
 ring::Lifecycle ProcessFiles::lifecycle() const {
     if (state && state->this_boot) return state->lifecycle;
+    if (!page_damage.empty() && held) return {};
     if (final_record && (!state || final_record->run >= state->lifecycle.run)) return *final_record;
     ring::Lifecycle lost = state ? state->lifecycle : ring::Lifecycle{};
     if (lost.run != 0 && lost.exit_kind == ring::ExitKind::none) {
@@ -60,9 +68,10 @@ ProcessFiles read_process_files(const Home& home, ProcessNumber number) {
     ProcessFiles files;
     files.number = number;
     guarded(files.damage, [&] { files.launch = find_launch(home.launch(number)); });
-    guarded(files.damage, [&] { files.state = ring::find_state(home.state_page(number)); });
+    guarded(files.page_damage, [&] { files.state = find_page(home, number); });
     guarded(files.damage, [&] { files.final_record = find_final_record(home.exit(number)); });
     guarded(files.damage, [&] { files.held = os::OfdLock::is_held(home.process_lock(number)); });
+    if (!files.page_damage.empty()) files.damage += (files.damage.empty() ? "" : "; ") + files.page_damage;
     if (!files.launch && files.damage.empty()) files.damage = "launch file " + home.launch(number) + " is missing";
     return files;
 }

@@ -18,9 +18,10 @@ struct ProcessFiles {
     std::optional<ring::Lifecycle> final_record;  ///< of `exit`: the newest run, once it has ended
     bool held = false;   ///< somebody holds the process's lock: a shim lives
     std::string damage;  ///< empty, or what is wrong with which file, for a person
+    std::string page_damage;  ///< the part of it that is about the state page: whether the process runs is then not known
 
     /// The newest run as known: the page's if it is of this boot; else the final record; else the old page's, whose run, if
-    /// it had not ended, is of unknown outcome.
+    /// it had not ended, is of unknown outcome. Nothing is known while a shim lives on a damaged page.
     [[nodiscard]] ring::Lifecycle lifecycle() const;
 };
 

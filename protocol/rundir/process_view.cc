@@ -113,6 +113,7 @@ std::string iso_time(std::int64_t time_ns) {
 }
 
 std::string explanation(const ProcessFiles& files) {
+    if (!files.page_damage.empty()) return "is damaged, and whether it runs is not known: " + files.page_damage;
     const auto life = files.lifecycle();
     const auto run = " run " + std::to_string(life.run);
     std::string after;

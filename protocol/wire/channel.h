@@ -37,13 +37,23 @@ class Channel {
   public:
     /// Binds a ROUTER: unroutable peers are told (send returns false), a peer that comes back takes over its name.
     /// The caller holds the lock that says there is no other; bind removes a socket file that is there. Mode 0600.
-    static Channel router(Context& context, const std::string& socket_path);
+    /// `backlog` clients may wait to be accepted: a thousand shims come back at once, and with the usual 100 that takes 0.8 s.
+    static Channel router(Context& context, const std::string& socket_path, int backlog = 4096);
     /// Connects a DEALER. ZeroMQ's own reconnect is off: a dead hub is polled by nobody.
     static Channel dealer(Context& context, const std::string& socket_path);
 
     Channel(Channel&&) noexcept;
     Channel& operator=(Channel&&) noexcept;
     ~Channel();
+
+    /// Of a ROUTER: while so many peers are connected, the socket file bears another name (".full" behind it), so that
+    /// nobody finds it. libzmq ends the program when it can accept no more, and has no limit of its own. Those in the
+    /// backlog still come in: it should be short.
+    void limit_peers(Context& context, std::size_t most);
+    /// To watch for POLLIN, as fd(), of one with a limit.
+    [[nodiscard]] int peers_fd() const;
+    /// Applies the limit to who came and went; called before every sleep. True if there was anything.
+    bool count_peers();
 
     /// To watch for POLLIN; never to read or close.
     [[nodiscard]] int fd() const;
@@ -53,6 +63,7 @@ class Channel {
     bool send(std::string_view bytes, const std::string& peer = {});
 
   private:
+    struct Door;
     struct State;
     explicit Channel(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;

@@ -160,3 +160,89 @@ TEST_CASE("a damaged history is moved aside, told, and filled anew", "[hub][hist
     CHECK(fixture.tell(4).events.size() == 2);
     CHECK(fixture.history->problem().empty());
 }
+
+namespace {
+
+/// A history that refuses every write for as long as this lives.
+class Lock {
+  public:
+    explicit Lock(const Fixture& fixture) {
+        REQUIRE(sqlite3_open(fixture.home.history().c_str(), &db_) == SQLITE_OK);
+        REQUIRE(sqlite3_exec(db_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    }
+    ~Lock() {
+        sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+        sqlite3_close(db_);
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+  private:
+    sqlite3* db_ = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("a process that is forgotten while its events cannot be written does not come back", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    {
+        const Lock lock{fixture};
+        fixture.history->add(1, an_event(1, EventKind::started));
+        fixture.history->add(2, an_event(1, EventKind::started));
+        fixture.loop.turn();  // the batch is on its way
+        fixture.history->forget(1);
+        CHECK_FALSE(fixture.history->add(1, an_event(2, EventKind::exited)));
+        fixture.run_until([&] { return !fixture.history->problem().empty(); });
+    }
+    fixture.run_until([&] { return fixture.committed[2] == 1; });
+    CHECK(fixture.tell(1).events.empty());
+    CHECK(fixture.tell(1).runs.empty());
+    CHECK(fixture.tell(2).events.size() == 1);
+    CHECK_FALSE(fixture.committed.contains(1));
+    CHECK(fixture.history->last_event(1) == 0);
+}
+
+TEST_CASE("what cannot be written keeps its order, is written once, and is not lost", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    fixture.history->add(9, an_event(1, EventKind::started));
+    fixture.run_until([&] { return fixture.committed[9] == 1; });
+    {
+        const Lock lock{fixture};
+        fixture.history->add(1, an_event(1, EventKind::started));
+        fixture.history->forget(9);
+        rundir::Launch launch;
+        launch.process = 12;
+        fixture.history->note_process(launch);
+        fixture.loop.turn();
+        fixture.history->add(1, an_event(2, EventKind::exited));
+        fixture.run_until([&] { return !fixture.history->problem().empty(); });
+        fixture.history->add(1, an_event(3, EventKind::started, 2));
+    }
+    fixture.run_until([&] { return fixture.committed[1] == 3; });
+    const auto told = fixture.tell(1);
+    REQUIRE(told.events.size() == 3);
+    for (std::uint64_t i = 0; i < 3; ++i) CHECK(told.events[i].number == 3 - i);
+    CHECK(told.runs.size() == 2);
+    CHECK(fixture.tell(9).events.empty());
+    CHECK(fixture.open().highest_process == 12);
+}
+
+TEST_CASE("a history that is filled anew does not bring back what was forgotten", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started)});
+    fixture.write_events(5, {an_event(1, EventKind::started)});
+    fixture.open({4, 5});
+    fixture.history->forget(4);  // its files are still being removed
+    fixture.run_until([&] { return fixture.tell(4).events.empty(); });
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(fixture.home.history().c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "DROP TABLE events", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(other);
+    fixture.history->add(5, an_event(2, EventKind::exited));
+    fixture.run_until([&] { return fixture.committed[5] == 2; });
+    CHECK_FALSE(fixture.history->replaced().empty());
+    CHECK(fixture.tell(4).events.empty());
+    CHECK(fixture.tell(5).events.size() == 2);
+}

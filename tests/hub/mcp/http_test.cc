@@ -1,3 +1,6 @@
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/hub/mcp/served.h"
@@ -112,4 +115,47 @@ TEST_CASE("the kernel's word lets our own uid pass without a token", "[mcp][http
     Served strict{{"secret", true, 0}};
     const auto fd = strict.connect();
     CHECK(Served::status(strict.talk(fd, strict.post("{}"))) == 401);
+}
+
+TEST_CASE("a client beyond the limit is told so, and served once another has gone", "[mcp][http]") {
+    hub::mcp::HttpLimits limits;
+    limits.connections = 2;
+    Served served{{}, limits};
+    const std::string call = served.post("{}");
+    auto first = served.connect();
+    const auto second = served.connect();
+    CHECK(Served::status(served.talk(first, call)) == 400);
+    CHECK(Served::status(served.talk(second, call)) == 400);
+    const auto third = served.connect();
+    const auto answer = served.talk(third, call, 2);
+    CHECK(Served::status(answer) == 503);
+    CHECK(answer.find("Connection: close") != std::string::npos);
+    first.reset();
+    while (served.http().connections() > 2) served.turn();
+    CHECK(Served::status(served.talk(served.connect(), call)) == 400);
+}
+
+TEST_CASE("a high descriptor says that they run short, and is refused", "[mcp][http]") {
+    hub::mcp::HttpLimits limits;
+    limits.first_reserved = 3;
+    Served served{{}, limits};
+    CHECK(Served::status(served.talk(served.connect(), served.post("{}"))) == 503);
+}
+
+TEST_CASE("out of descriptors the listener pauses instead of spinning, and goes on when there are some", "[mcp][http]") {
+    Served served;
+    const auto client = served.connect();
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const os::UniqueFd lowest_free{::dup(0)};
+    rlimit none_free = limit;
+    none_free.rlim_cur = static_cast<rlim_t>(lowest_free.get());
+    ::setrlimit(RLIMIT_NOFILE, &none_free);
+    while (served.http().pauses() == 0) served.turn();
+    served.turn();  // a spinning one would come back at once, and count again and again
+    served.turn();
+    const auto pauses = served.http().pauses();
+    ::setrlimit(RLIMIT_NOFILE, &limit);  // before any check: the sanitizer takes descriptors to look at objects
+    CHECK(pauses <= 3);
+    CHECK(Served::status(served.talk(client, served.post("{}"))) == 400);
 }

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/rundir/home.h"
+
+namespace pp::hub {
+
+/// Live pids that carry a process's mark (PP_PROCESS) and what these started, ascending. Reads all of /proc: for a
+/// process whose page does not tell what lives of it.
+///
+/// Another home has a p12 of its own: the nearest shim or keeper above a pid tells its home; without one, its own
+/// environment does.
+std::vector<pid_t> find_marked(const rundir::Home& home, std::uint64_t process);
+
+}  // namespace pp::hub

@@ -1,0 +1,82 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "protocol/os/proc.h"
+#include "tests/support/installation.h"
+
+using namespace pp;
+using Catch::Matchers::Contains;
+using test::Installation;
+
+namespace {
+
+/// A hub that may have 256 descriptors, and no more.
+void start_hub_with_few(const Installation& pp) {
+    const std::string script = "ulimit -n 256 && exec " + pp.program("pp") + " hub start";
+    REQUIRE(test::Running({"/bin/sh", "-c", script}, pp.environment(), pp.work()).wait().code == 0);
+}
+
+os::UniqueFd try_connect(const std::string& path) {
+    os::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) socket.reset();
+    return socket;
+}
+
+std::vector<os::UniqueFd> connect_often(const std::string& path) {
+    std::vector<os::UniqueFd> clients;
+    for (int i = 0; i < 400; ++i) {
+        if (auto client = try_connect(path)) clients.push_back(std::move(client));
+    }
+    return clients;
+}
+
+std::uint64_t cpu_ticks(pid_t pid) {
+    const auto stat = os::find_proc_stat(pid);
+    return stat ? stat->user_ticks + stat->system_ticks : 0;
+}
+
+}  // namespace
+
+TEST_CASE("a hub with more HTTP clients than it may have descriptors lives on, idle, and answers others", "[e2e][limit]") {
+    Installation pp;
+    start_hub_with_few(pp);
+    const pid_t hub = pp.hub_pid();
+    auto clients = connect_often(pp.home().mcp_socket());
+    CHECK(clients.size() > 64);
+    char answer[64] = {};
+    REQUIRE(::recv(clients[64].get(), answer, sizeof answer - 1, 0) > 0);  // the first beyond a quarter of the limit
+    CHECK_THAT(std::string{answer}, Contains("503"));
+
+    const auto before = cpu_ticks(hub);
+    REQUIRE(pp.pp({"run", "--name", "one", "sh", "-c", "sleep 1; echo one"}).out == "one\n");
+    CHECK(cpu_ticks(hub) - before < 50);  // of the hundred that a spinning loop takes in that second
+    CHECK(pp.hub_pid() == hub);
+    clients.clear();
+    CHECK(try_connect(pp.home().mcp_socket()));
+}
+
+TEST_CASE("a hub with more control clients than it takes lives on, says so, and goes on when they have gone",
+          "[e2e][limit]") {
+    Installation pp;
+    start_hub_with_few(pp);
+    const pid_t hub = pp.hub_pid();
+    auto clients = connect_often(pp.home().control_socket());
+    CHECK(clients.size() >= 64);
+    const auto refused = pp.pp({"run", "echo", "x"});
+    CHECK(refused.code == 5);
+    CHECK_THAT(refused.err, Contains("as many clients as it takes"));
+    CHECK(pp.hub_pid() == hub);
+    clients.clear();
+    test::Ran ran;
+    for (int tries = 0; tries < 100 && ran.code != 0; ++tries) ran = pp.pp({"run", "echo", "again"});
+    CHECK(ran.out == "again\n");
+    CHECK(pp.hub_pid() == hub);
+}
