@@ -10,6 +10,7 @@
 
 #include "protocol/rundir/event_log.h"
 #include "tests/support/installation.h"
+#include "tests/support/keeper_probe.h"
 #include "tests/support/lines.h"
 
 using namespace pp;
@@ -141,6 +142,7 @@ TEST_CASE("a killed keeper costs nothing, and a shim killed after it is replaced
     const auto pid = pp.pp_json({"status", "cat"})["process"]["pid"];
     Installation::kill_hard(pp.keeper_pid());
     CHECK(pp.pp({"send", "cat", "one", "--enter"}).code == 0);
+    test::wait_until_kept(pp.home(), 1, 4);  // two pipes of output, its stdin, and its pidfd
     Installation::kill_hard(pp.shim_pid("p1"));
     CHECK(pp.pp({"send", "cat", "two", "--eof", "--enter"}).code == 0);
     CHECK(pp.pp({"wait", "cat"}).code == 0);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "protocol/os/pid_fd.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/wire/codec.h"
@@ -46,6 +47,7 @@ void FakeHub::on_frame(const wire::Frame& frame) {
     switch (wire::type_of(frame.bytes)) {
         case wire::Hello::kType: {
             const auto hello = wire::decode<wire::Hello>(frame.bytes);
+            if (const auto shim = os::PidFd::find(hello.pid); !shim || shim->ended()) break;  // killed since
             peers_[hello.process] = frame.peer;
             processes_[frame.peer] = hello.process;
             break;
