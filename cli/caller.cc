@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "protocol/rundir/mark.h"
+
 namespace pp::cli {
 namespace {
-
-constexpr const char* kProcessVariable = "PP_PROCESS";
 
 std::int64_t limit_value(rlim_t value) {
     return value == RLIM_INFINITY ? -1 : static_cast<std::int64_t>(value);
@@ -51,7 +51,7 @@ wire::Request request_of_caller(const Context& context, const std::string& opera
     request.pid = ::getpid();
     if (operation != "start") return request;
     request.environment = context.environment;
-    request.environment.erase(kProcessVariable);
+    rundir::erase_mark(request.environment);
     request.file_mode_mask = file_mode_mask();
     request.limits_json = limits_json();
     request.nice = niceness();
@@ -59,10 +59,10 @@ wire::Request request_of_caller(const Context& context, const std::string& opera
 }
 
 std::vector<std::string> environment_for_hub(const Context& context) {
+    auto unmarked = context.environment;
+    rundir::erase_mark(unmarked);
     std::vector<std::string> environment;
-    for (const auto& [name, value] : context.environment) {
-        if (name != kProcessVariable) environment.push_back(name + "=" + value);
-    }
+    for (const auto& [name, value] : unmarked) environment.push_back(name + "=" + value);
     return environment;
 }
 

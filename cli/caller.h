@@ -13,7 +13,7 @@ namespace pp::cli {
 wire::Request request_of_caller(const Context& context, const std::string& operation,
                                 const std::string& arguments);
 
-/// The caller's environment for a hub that is to be in nobody's tree: without PP_PROCESS.
+/// The caller's environment for a hub that is to be in nobody's tree: without its mark.
 std::vector<std::string> environment_for_hub(const Context& context);
 
 }  // namespace pp::cli

@@ -14,7 +14,7 @@
 #include "protocol/os/c_strings.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
-#include "protocol/rundir/home.h"
+#include "protocol/rundir/mark.h"
 
 namespace pp::shim {
 namespace {
@@ -143,9 +143,9 @@ bool place_descriptors(Plan& plan) {
     return pid;
 }
 
-std::vector<std::string> environment_of(const rundir::Launch& launch, std::uint32_t run) {
+std::vector<std::string> environment_of(const rundir::Home& home, const rundir::Launch& launch, std::uint32_t run) {
     auto environment = launch.environment;
-    environment["PP_PROCESS"] = rundir::process_id(launch.process) + "#" + std::to_string(run);
+    rundir::set_mark(environment, home, launch.process, run);
     if (launch.mode == "pipe") environment.try_emplace("PYTHONUNBUFFERED", "1");
     if (launch.mode == "pty") environment.try_emplace("TERM", "xterm-256color");
     std::vector<std::string> entries;
@@ -202,9 +202,10 @@ Pipes make_pipes(const rundir::Launch& launch, TerminalSize size) {
     return pipes;
 }
 
-Spawned spawn(const rundir::Launch& launch, std::uint32_t run, const Pipes& pipes, const ring::StatePage& page) {
+Spawned spawn(const rundir::Home& home, const rundir::Launch& launch, std::uint32_t run, const Pipes& pipes,
+              const ring::StatePage& page) {
     const os::CStrings argv{launch.argv};
-    const os::CStrings environment{environment_of(launch, run)};
+    const os::CStrings environment{environment_of(home, launch, run)};
     const auto paths = candidates_of(launch);
     std::vector<const char*> candidates;
     for (const auto& path : paths) candidates.push_back(path.c_str());

@@ -9,6 +9,7 @@
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/unique_fd.h"
 #include "protocol/ring/state_page.h"
+#include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
 #include "shim/terminal.h"
 
@@ -44,6 +45,7 @@ struct Spawned {
 /// Starts main of a run: own session, and the terminal as its controlling one, the launch's directory, environment, umask, limits and priority, default and
 /// unblocked signals, no descriptor but those meant. Stores its own pid in the page between vfork and exec. Everything is
 /// prepared before: between vfork and exec only async-signal-safe calls happen, for libzmq's threads may hold any lock.
-Spawned spawn(const rundir::Launch& launch, std::uint32_t run, const Pipes& pipes, const ring::StatePage& page);
+Spawned spawn(const rundir::Home& home, const rundir::Launch& launch, std::uint32_t run, const Pipes& pipes,
+              const ring::StatePage& page);
 
 }  // namespace pp::shim

@@ -61,7 +61,7 @@ Shim::Shim(Setup setup)
                 [this](std::uint64_t token, std::uint64_t taken, const std::string& error) {
                     answer(token, error, taken);
                 }}},
-      tree_{loop_, process_, [this] { on_tree_change(); }},
+      tree_{loop_, home_, process_, [this] { on_tree_change(); }},
       grace_timer_{loop_, [this] { apply(Event::grace_over); }},
       kill_timer_{loop_, [this] { apply(Event::kill_over); }},
       checkpoint_timer_{loop_, [this] { writer_.checkpoint(false); }},
@@ -226,7 +226,7 @@ void Shim::begin_run() {
     // before the child runs: whatever happens to us from now on, it will not notice
     streams_.deposit(pipes, life_.run);
 
-    auto spawned = spawn(launch_, life_.run, pipes, page);
+    auto spawned = spawn(home_, launch_, life_.run, pipes, page);
     if (spawned.error != 0) {
         streams_.withdraw(pipes, life_.run);
         return fail_start(spawned.error, spawned.failed);

@@ -8,7 +8,7 @@
 
 #include "protocol/os/daemon.h"
 #include "protocol/os/proc.h"
-#include "protocol/rundir/home.h"
+#include "protocol/rundir/mark.h"
 
 namespace pp::shim {
 namespace {
@@ -16,10 +16,10 @@ namespace {
 constexpr int kMaxLooks = 10;  // who forks faster than that is found when one of them ends
 
 /// Hub, keeper or another shim, that a program of the tree has brought into being (`pp` inside of it, with no hub there): it
-/// was started without PP_PROCESS and has come to us, the nearest subreaper. Those are in nobody's tree.
+/// was started without a mark and has come to us, the nearest subreaper. Those are in nobody's tree.
 bool is_of_pp(pid_t pid) {
     const auto program = os::find_program_path(pid);
-    if (!program || os::find_environment_value(pid, "PP_PROCESS")) return false;
+    if (!program || rundir::carries_any_mark(pid)) return false;
     const auto is = [&](const char* name) { return *program == os::sibling_program(name); };
     return is("pp-hub") || is("pp-keeper") || is("pp-shim");
 }
@@ -36,8 +36,8 @@ struct Tree::Member {
     std::unique_ptr<os::Loop::Watch> watch;
 };
 
-Tree::Tree(os::Loop& loop, std::uint64_t process, std::function<void()> on_change)
-    : loop_{loop}, process_{process}, on_change_{std::move(on_change)} {}
+Tree::Tree(os::Loop& loop, const rundir::Home& home, std::uint64_t process, std::function<void()> on_change)
+    : loop_{loop}, home_{home}, process_{process}, on_change_{std::move(on_change)} {}
 
 Tree::~Tree() = default;
 
@@ -45,12 +45,9 @@ Tree::~Tree() = default;
 std::vector<pid_t> Tree::look() const {
     std::vector<pid_t> found = os::children_of(::getpid());
     std::erase_if(found, is_of_pp);
-    const std::string mark = rundir::process_id(process_) + "#";
     for (const pid_t parent : foster_parents_) {
         for (const pid_t child : os::children_of(parent)) {
-            if (child == ::getpid()) continue;
-            const auto value = os::find_environment_value(child, "PP_PROCESS");
-            if (value && value->starts_with(mark)) found.push_back(child);
+            if (child != ::getpid() && rundir::carries_mark(child, home_, process_)) found.push_back(child);
         }
     }
     for (std::size_t i = 0; i < found.size(); ++i) {

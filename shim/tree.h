@@ -11,16 +11,17 @@
 
 #include "protocol/os/loop.h"
 #include "protocol/os/pid_fd.h"
+#include "protocol/rundir/home.h"
 
 namespace pp::shim {
 
 /// What lives of a process beside main, once it matters: descendants by parent links (the shim is their subreaper), and
-/// those that an earlier shim's death left to the keeper or beyond, told by PP_PROCESS in their environment.
+/// those that an earlier shim's death left to the keeper or beyond, told by the mark in their environment.
 ///
 /// Each is held by pidfd. When one ends, the tree is read again, so that what it forked before is found: no polling.
 class Tree {
   public:
-    Tree(os::Loop& loop, std::uint64_t process, std::function<void()> on_change);
+    Tree(os::Loop& loop, const rundir::Home& home, std::uint64_t process, std::function<void()> on_change);
     ~Tree();
 
     /// Reads the tree anew, without main.
@@ -42,6 +43,7 @@ class Tree {
     [[nodiscard]] std::vector<pid_t> find_pids() const;
 
     os::Loop& loop_;
+    const rundir::Home& home_;
     std::uint64_t process_;
     std::function<void()> on_change_;
     std::set<pid_t> foster_parents_;

@@ -2,6 +2,7 @@
 
 #include "hub/refusal.h"
 #include "protocol/os/proc.h"
+#include "protocol/rundir/mark.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::hub {
@@ -64,9 +65,8 @@ void refuse_own_tree(const Context& context, std::uint64_t process, const Caller
     if (caller.pid <= 0) return;
     const auto& files = context.registry.look(process);
     const int main_pid = has_live_main(files) ? files.lifecycle().main_pid : 0;
-    const auto mark = os::find_environment_value(caller.pid, "PP_PROCESS");
     const bool may_live = main_pid > 0 || !context.registry.doubt(files).empty();
-    bool is_own = mark && mark->starts_with(rundir::process_id(process) + "#") && may_live;
+    bool is_own = may_live && rundir::carries_mark(caller.pid, context.home, process);
     for (auto stat = os::find_proc_stat(caller.pid); !is_own && main_pid > 0 && stat && stat->pid > 1;
          stat = os::find_proc_stat(stat->parent))
         is_own = stat->pid == main_pid;

@@ -14,6 +14,7 @@
 #include "protocol/os/error.h"
 #include "protocol/os/read_file.h"
 #include "protocol/ring/format.h"
+#include "protocol/rundir/mark.h"
 
 namespace pp::hub {
 namespace {
@@ -32,7 +33,7 @@ std::string login_shell(const rundir::Environment& own) {
 
 Environments::Environments(Worker& worker, const rundir::Home& home, const Log& log, rundir::Environment own)
     : worker_{worker}, home_{home}, log_{log}, own_{std::move(own)} {
-    own_.erase("PP_PROCESS");
+    rundir::erase_mark(own_);
 }
 
 std::string Environments::path_for(const std::string& project) const {
@@ -46,7 +47,7 @@ void Environments::keep(const std::string& project, const rundir::Environment& e
     const std::string directory = path_for(project);
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) os::throw_errno("mkdir", directory);
     rundir::Environment kept = environment;
-    kept.erase("PP_PROCESS");
+    rundir::erase_mark(kept);
     os::write_atomic_file(directory + "/environment", print_environment(kept), 0600);
 }
 

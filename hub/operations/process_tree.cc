@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "protocol/os/proc.h"
-#include "protocol/rundir/home.h"
+#include "protocol/rundir/mark.h"
 
 namespace pp::hub {
 namespace {
@@ -33,17 +33,15 @@ class Walk {
 
 }  // namespace
 
-std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::set<int>& foster_parents,
-                                     const std::set<int>& passed_over) {
+std::vector<TreeMember> process_tree(const rundir::Home& home, std::uint64_t process, int main_pid,
+                                     const std::set<int>& foster_parents, const std::set<int>& passed_over) {
     Walk walk;
     if (main_pid > 0) walk.visit(main_pid);
-    const std::string mark = rundir::process_id(process) + "#";
     for (const int parent : foster_parents) {
         if (parent <= 1) continue;
         for (const int child : os::children_of(parent)) {
             if (child == main_pid || passed_over.contains(child)) continue;
-            const auto value = os::find_environment_value(child, "PP_PROCESS");
-            if (value && value->starts_with(mark)) walk.visit(child);
+            if (rundir::carries_mark(child, home, process)) walk.visit(child);
         }
     }
     return walk.take();

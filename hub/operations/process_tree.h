@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/rundir/home.h"
+
 namespace pp::hub {
 
 /// A live process of a tree, as /proc tells.
@@ -18,8 +20,8 @@ struct TreeMember {
 };
 
 /// Main first, then its descendants by parent links, and those that lost their parent to a shim or keeper,
-/// told by PP_PROCESS in their environment; not looked into are `passed_over`, the keeper's thousand shims.
-std::vector<TreeMember> process_tree(std::uint64_t process, int main_pid, const std::set<int>& foster_parents,
-                                     const std::set<int>& passed_over);
+/// told by the mark in their environment; not looked into are `passed_over`, the keeper's thousand shims.
+std::vector<TreeMember> process_tree(const rundir::Home& home, std::uint64_t process, int main_pid,
+                                     const std::set<int>& foster_parents, const std::set<int>& passed_over);
 
 }  // namespace pp::hub

@@ -15,6 +15,7 @@
 #include "hub/wall_clock.h"
 #include "protocol/os/error.h"
 #include "protocol/ring/format.h"
+#include "protocol/rundir/mark.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::hub {
@@ -138,7 +139,7 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
     /// One step without a pause: what it sees of the table holds until it is done.
     void decide(ChosenEnvironment chosen) {
         environment_ = std::move(chosen);
-        environment_.variables.erase("PP_PROCESS");
+        rundir::erase_mark(environment_.variables);
         for (const auto& [name, value] : arguments_.environment) environment_.variables[name] = value;
         if (environment_.variables.contains("PWD") && !arguments_.environment.contains("PWD"))
             environment_.variables["PWD"] = directory_;

@@ -83,7 +83,7 @@ Call get_status(Context& context, const Target& target, const Caller& caller, On
             const int main_pid = has_live_main(result.process) ? life.main_pid : 0;
             if (main_pid > 0 || life.descendants > 0 || !doubt.empty())
                 result.tree = process_tree(
-                    process, main_pid,
+                    context.home, process, main_pid,
                     {context.fleet.shim_pid(process), life.shim_pid, context.fleet.keeper_pid()},
                     context.fleet.shim_pids());
             result.log = log_status(context.home, result.process);

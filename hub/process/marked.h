@@ -9,11 +9,8 @@
 
 namespace pp::hub {
 
-/// Live pids that carry a process's mark (PP_PROCESS) and what these started, ascending. Reads all of /proc: for a
-/// process whose page does not tell what lives of it.
-///
-/// Another home has a p12 of its own: the nearest shim or keeper above a pid tells its home; without one, its own
-/// environment does.
+/// Live pids that carry a process's mark (rundir/mark.h) and what these started, ascending. Reads all of /proc: for
+/// a process whose page does not tell what lives of it.
 std::vector<pid_t> find_marked(const rundir::Home& home, std::uint64_t process);
 
 }  // namespace pp::hub

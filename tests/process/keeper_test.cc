@@ -95,7 +95,7 @@ TEST_CASE("a keeper that a program under pp brought into being is not in its tre
     FakeHub hub{world.home()};
     const std::string inner = world.home().run() + "/inner";
     const std::string program = std::string{PP_BIN_DIR} + "/pp-keeper";
-    world.start(world.shell(1, "(PP_HOME=" + inner + " setsid env -u PP_PROCESS " + program + " >/dev/null 2>&1 100>&- & echo pid $!); "
+    world.start(world.shell(1, "(PP_HOME=" + inner + " setsid env -u PP_PROCESS -u PP_PROCESS_HOME " + program + " >/dev/null 2>&1 100>&- & echo pid $!); "
                                "exec sleep 1000"));
     hub.welcome(1);
     world.wait_for_output(1, "pid ");
