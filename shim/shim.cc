@@ -119,7 +119,7 @@ Shim::~Shim() = default;
 void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
-    streams_.reclaim(keeper_->claim(), record_.has_ended() ? 0 : life_.run);
+    auto held = keeper_->claim();
     find_foster_parents();
     if (life_.run == 0) {
         state_ = {Phase::idle, false};
@@ -128,12 +128,15 @@ void Shim::resume() {
     const bool was_stopping = life_.stop_requested != 0 && life_.state != ring::LifeState::finished;
     const auto spawned_run = writer_.page()->spawned_run.load();
     if (life_.state == ring::LifeState::starting && spawned_run != life_.run) {
-        // the old shim died before it could start the child: nothing of this run exists
+        // the old shim died before it could start the child: nothing of this run exists but pipes that nobody has
+        streams_.forget(held, life_.run);
+        streams_.reclaim(std::move(held), 0);
         --life_.run;
         if (life_.restarts > 0) --life_.restarts;
         state_ = {life_.run == 0 ? Phase::idle : Phase::finished, false};
         return apply(Event::start_requested);
     }
+    streams_.reclaim(std::move(held), record_.has_ended() ? 0 : life_.run);
     state_ = resumed(!record_.has_ended(), was_stopping, life_.start_next != 0);
     streams_.find_lost(tree_.pids(record_.has_ended() ? 0 : life_.main_pid));
     record_.append(EventKind::taken_over);

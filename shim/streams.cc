@@ -73,6 +73,14 @@ void Streams::reclaim(std::vector<KeeperLink::Held> held, std::uint32_t live_run
     for (auto& [run, terminal] : terminals) reclaim_terminal(std::move(terminal), run, run == live_run);
 }
 
+void Streams::forget(std::vector<KeeperLink::Held>& held, std::uint32_t run) {
+    std::erase_if(held, [&](const KeeperLink::Held& item) {
+        if (item.what.run != run) return false;
+        keeper_->withdraw(item.what.kind, run, item.what.stream);
+        return true;
+    });
+}
+
 /// One of which a part is missing was on its way to the keeper, and no child had it, or on its way from it.
 void Streams::reclaim_terminal(Terminal terminal, std::uint32_t run, bool main_lives) {
     if (!terminal.master || !terminal.aux_read || !terminal.aux_write) return;

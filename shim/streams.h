@@ -39,6 +39,9 @@ class Streams {
     // succession
     /// `live_run`: the run whose main lives, or 0.
     void reclaim(std::vector<KeeperLink::Held> held, std::uint32_t live_run);
+    /// Drops what is held for a run that never had a child. Its next attempt deposits under the same names, and the end of an
+    /// old pipe would withdraw the new one.
+    void forget(std::vector<KeeperLink::Held>& held, std::uint32_t run);
     /// What the keeper could not give back (it died too) is looked for by its recorded inode in /proc/PID/fd of these.
     void find_lost(const std::vector<pid_t>& pids);
     /// For a new keeper.
