@@ -216,7 +216,7 @@ void Shim::begin_run() {
     life_.start_cursor = writer_.tail();
     life_.started_at_ns = now_ns();
     page->spawned_pid.store(0);
-    page.store_orphan({});
+    static_cast<void>(page.store_orphan({}));  // of a page that is mapped and allocated
     record_.publish();
     writer_.begin_run(life_.run);
 

@@ -125,10 +125,18 @@ void StatePage::wake() const {
     os::futex_wake_all(page.wake);
 }
 
-void StatePage::store_orphan(OrphanExit orphan) const {
+bool StatePage::store_orphan(OrphanExit orphan) const {
     orphan.checksum = checksum(&orphan, offsetof(OrphanExit, checksum));
-    (**this).orphan = orphan;
-    wake();
+    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, orphan));
+    if (::pwrite(fd_.get(), &orphan, sizeof orphan, offset) != static_cast<ssize_t>(sizeof orphan)) return false;
+    wake();  // whatever the file was, it is long enough for that now
+    return true;
+}
+
+std::int32_t StatePage::spawned_pid() const {
+    std::int32_t pid = 0;
+    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, spawned_pid));
+    return ::pread(fd_.get(), &pid, sizeof pid, offset) == static_cast<ssize_t>(sizeof pid) ? pid : 0;
 }
 
 std::uint64_t StatePage::written() const {

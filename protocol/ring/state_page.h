@@ -203,8 +203,11 @@ class StatePage {
     void publish(const Lifecycle& lifecycle) const;
     /// Wakes all who sleep on the page.
     void wake() const;
-    /// The keeper's word, before it reaps.
-    void store_orphan(OrphanExit orphan) const;
+    /// The keeper's word, before it reaps; false, with errno, if it cannot be written. This and the next go by the file and not
+    /// by the mapping: where somebody cut the file short, a mapping is SIGBUS, and the keeper has other shims to keep.
+    [[nodiscard]] bool store_orphan(OrphanExit orphan) const;
+    /// pid of the newest child, or 0.
+    [[nodiscard]] std::int32_t spawned_pid() const;
     /// Bytes written, from the kernel's own word.
     [[nodiscard]] std::uint64_t written() const;
 

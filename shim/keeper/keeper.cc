@@ -413,7 +413,7 @@ void Keeper::on_child_signal() {
 /// nobody's main (a daemon that forked twice) is just reaped.
 void Keeper::record_orphan(pid_t pid) {
     for (auto& [process, ward] : wards_) {
-        if (!ward.page || ward.page->spawned_pid.load(std::memory_order_acquire) != pid) continue;
+        if (!ward.page || ward.page.spawned_pid() != pid) continue;
         const auto stat = os::find_proc_stat(pid);
         rusage usage{};
         const auto status = os::find_exit_of_child(pid, &usage);
@@ -430,7 +430,8 @@ void Keeper::record_orphan(pid_t pid) {
         record.user_us = microseconds(usage.ru_utime);
         record.system_us = microseconds(usage.ru_stime);
         record.max_resident_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
-        ward.page.store_orphan(record);
+        if (!ward.page.store_orphan(record))
+            say(process, "how its main ended could not be written: " + os::error_text(errno));
         KeeperMessage message;
         message.verb = KeeperVerb::orphan_exited;
         message.process = process;
