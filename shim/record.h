@@ -38,6 +38,8 @@ class Record {
 
     [[nodiscard]] bool has_ended() const { return life.exit_kind != ring::ExitKind::none; }
     [[nodiscard]] const rundir::EventLog& events() const { return events_; }
+    /// True if whoever comes later finds all events in the file.
+    bool all_stored() { return events_.store_refused(); }
 
   private:
     [[nodiscard]] bool already_told(rundir::EventKind kind) const;

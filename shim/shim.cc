@@ -474,8 +474,8 @@ void Shim::on_new_keeper() {
 /// before every sleep, so that what happened in between has been told in its order. True if there was something to say.
 bool Shim::consider_ending() {
     if (state_.phase != Phase::finished || main_ || !tree_.empty() || !streams_.at_end() || said_bye_) return false;
-    if (!hub_->connected()) {  // the events are on disk for whoever comes
-        end();
+    if (!hub_->connected()) {  // the events are on disk for whoever comes; if the disk refused them, they are here
+        if (record_.all_stored()) end();
         return false;
     }
     if (hub_->owes_acknowledgement()) return false;

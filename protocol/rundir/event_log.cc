@@ -1,6 +1,7 @@
 #include "protocol/rundir/event_log.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 
 namespace pp::rundir {
 namespace {
+
+constexpr std::uint64_t kBlock = 4096;
 
 off_t offset_of(std::uint64_t number) { return static_cast<off_t>(number % kEventSlots * sizeof(Event)); }
 
@@ -30,9 +33,28 @@ void EventLog::append(const ring::StatePage& page, Event& event) {
     event.number = page->next_event.load(std::memory_order_relaxed);
     event.text[sizeof event.text - 1] = '\0';
     event.checksum = ring::checksum(&event, offsetof(Event, checksum));
-    [[maybe_unused]] const ssize_t stored = ::pwrite(fd_.get(), &event, sizeof event, offset_of(event.number));
+    take_room(event.number);
+    if (!store_refused() || !store(event)) refused_[event.number] = event;
+    if (refused_.size() > kEventSlots) refused_.erase(refused_.begin());  // as in the file
     page->next_event.store(event.number + 1, std::memory_order_release);
     page.wake();
+}
+
+bool EventLog::store(const Event& event) const {
+    return ::pwrite(fd_.get(), &event, sizeof event, offset_of(event.number)) == static_cast<ssize_t>(sizeof event);
+}
+
+/// One block ahead of the one that is written. A file system that cannot allocate is written to all the same.
+void EventLog::take_room(std::uint64_t number) {
+    const auto end = static_cast<std::uint64_t>(offset_of(number)) + sizeof(Event);
+    const auto wanted = std::min<std::uint64_t>((end / kBlock + 2) * kBlock, kEventSlots * sizeof(Event));
+    if (end + kBlock <= room_until_ || wanted <= room_until_) return;
+    if (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(wanted)) == 0) room_until_ = wanted;
+}
+
+bool EventLog::store_refused() {
+    while (!refused_.empty() && store(refused_.begin()->second)) refused_.erase(refused_.begin());
+    return refused_.empty();
 }
 
 std::uint64_t EventLog::next_number_on_disk() const {
@@ -50,6 +72,7 @@ std::uint64_t EventLog::next_number_on_disk() const {
 }
 
 std::optional<Event> EventLog::find(std::uint64_t number) const {
+    if (const auto kept = refused_.find(number); kept != refused_.end()) return kept->second;
     Event event;
     if (::pread(fd_.get(), &event, sizeof event, offset_of(number)) != static_cast<ssize_t>(sizeof event))
         return std::nullopt;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,21 +56,28 @@ struct Event {
 };
 static_assert(sizeof(Event) == 160);
 
-/// The shim's end: appends, never throws after construction.
+/// The shim's end: appends, never throws after construction. Room is taken ahead, so that a disk that fills up still has it
+/// for some dozens of events; what it refuses then is kept here, and stored as soon as it can be.
 class EventLog {
   public:
     /// Throws std::system_error if the file cannot be opened or made.
     explicit EventLog(const std::string& path);
 
-    /// Numbers the event, stores it, and only then advances the page's next number. If the disk refuses, the event is still
-    /// numbered and told to whoever is connected.
+    /// Numbers the event, stores it, and only then advances the page's next number.
     void append(const ring::StatePage& page, Event& event);
+    /// Tries again to store what the disk has refused; true if nothing is left of that. A shim that ended before would lose it.
+    bool store_refused();
     /// After a reboot the page is new: goes on after the highest number that the file holds.
     [[nodiscard]] std::uint64_t next_number_on_disk() const;
     [[nodiscard]] std::optional<Event> find(std::uint64_t number) const;
 
   private:
+    [[nodiscard]] bool store(const Event& event) const;
+    void take_room(std::uint64_t number);
+
     os::UniqueFd fd_;
+    std::uint64_t room_until_ = 0;         ///< bytes of the file that are known to be allocated
+    std::map<std::uint64_t, Event> refused_;  ///< by number
 };
 
 /// Events numbered `from` and later that the file holds, in order. Empty where there is no file.

@@ -1,9 +1,11 @@
 #include "protocol/rundir/event_log.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstring>
 
 #include "tests/support/temp_dir.h"
@@ -105,4 +107,25 @@ TEST_CASE("an overlong text is cut and ended", "[rundir][events]") {
     std::memset(event.text, 'x', sizeof event.text);
     log.log.append(log.page, event);
     CHECK(std::strlen(log.log.find(1)->text) == sizeof event.text - 1);
+}
+
+TEST_CASE("what the disk refuses is kept, told, and stored when it can be", "[rundir][events]") {
+    Log log;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    for (std::uint32_t i = 1; i <= 30; ++i) log.append(i);
+    const rlimit small{30 * sizeof(Event), before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+    log.append(31);
+    log.append(32);
+    CHECK_FALSE(log.log.store_refused());
+    CHECK(log.log.find(32)->run == 32);
+    CHECK(rundir::read_events(log.path, 1).size() == 30);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    std::signal(SIGXFSZ, handler);
+    CHECK(log.log.store_refused());
+    const auto events = rundir::read_events(log.path, 1);
+    REQUIRE(events.size() == 32);
+    CHECK(events.back().run == 32);
 }
