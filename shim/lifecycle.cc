@@ -43,8 +43,8 @@ Step step(State state, Event event, Alive alive) {
             if (is_ending(state.phase)) return {{state.phase, true}, Action::none};
             return {{Phase::running, false}, Action::spawn};
         case Event::replace_requested:
-            // descendants of a run that finished by itself live on beside the new one
-            if (state.phase == Phase::idle || state.phase == Phase::finished)
+            // descendants of a run that finished by itself are a part of what is replaced: they may hold its port
+            if (!alive.tree && (state.phase == Phase::idle || state.phase == Phase::finished))
                 return {{Phase::running, false}, Action::spawn};
             return on_stop(state, alive.tree, true);
         case Event::stop_requested: return on_stop(state, alive.tree, false);

@@ -29,7 +29,7 @@ class RestartCall : public std::enable_shared_from_this<RestartCall> {
             if (has_live_main(files)) result_.previous_pid = life.main_pid;
             Fleet::RunOrder order;
             order.run = life.run + 1;
-            order.replace = has_live_main(files);
+            order.replace = true;  // what lives on of a run that ended by itself, too
             order.grace = arguments.timeout;
             context_.fleet.begin_run(process_, order, [weak = weak_from_this()](const std::string& problem) {
                 if (const auto self = weak.lock()) self->guarded([&] { self->on_begun(problem); });

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "protocol/os/pid_fd.h"
 #include "tests/support/installation.h"
 
 using namespace pp;
@@ -86,4 +87,17 @@ TEST_CASE("output of any bytes at all is kept as it was", "[e2e][children]") {
     const auto plain = pp.pp({"logs", "--plain", "p1"}).out;
     CHECK(plain.find('\033') == std::string::npos);
     CHECK_THAT(plain, Catch::Matchers::Contains("red"));
+}
+
+TEST_CASE("a restart ends what a run that ended by itself has left behind", "[e2e][children]") {
+    Installation pp;
+    const auto ran = pp.pp({"run", "--name", "daemon", "bash", "-c", "(setsid sleep 1000 >/dev/null 2>&1 & echo $!)"});
+    REQUIRE(ran.code == 0);
+    const auto left = std::stoi(ran.out);
+    const auto held = os::PidFd::find(left);
+    REQUIRE(held);
+    CHECK(pp.pp_json({"status", "daemon"})["process"]["descendants"] == 1);
+    CHECK(pp.pp({"restart", "daemon"}).code == 0);
+    CHECK(held->ended());
+    CHECK(pp.pp_json({"status", "daemon"})["process"]["descendants"] == 1);
 }

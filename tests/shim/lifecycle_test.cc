@@ -56,7 +56,9 @@ TEST_CASE("descendants that outlive main are ended by a stop, and leave room for
           Step{{Phase::clearing, false}, Action::terminate_rest});
     CHECK(step({Phase::finished, false}, Event::stop_requested, kNobody) ==
           Step{{Phase::finished, false}, Action::report_stop});
-    CHECK(step({Phase::finished, false}, Event::replace_requested, kTree) == Step{{Phase::running, false}, Action::spawn});
+    CHECK(step({Phase::finished, false}, Event::start_requested, kTree) == Step{{Phase::running, false}, Action::spawn});
+    CHECK(step({Phase::finished, false}, Event::replace_requested, kTree) ==
+          Step{{Phase::clearing, true}, Action::terminate_rest});
 }
 
 TEST_CASE("late news changes nothing", "[lifecycle]") {
