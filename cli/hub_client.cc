@@ -1,6 +1,7 @@
 #include "cli/hub_client.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -30,8 +31,9 @@ constexpr auto kLastWords = std::chrono::milliseconds{100};
 constexpr std::array<std::string_view, 5> kReading{"list", "get_status", "get_output", "get_log_paths",
                                                    "hub_status"};
 
-bool only_reads(const std::string& operation) {
-    return std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
+/// What only reads, and what is taken once by its key.
+bool may_ask_again(const std::string& operation) {
+    return operation == "send_input" || std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
 }
 
 /// ZeroMQ would wait for ever on a socket that nobody listens on, and say nothing.
@@ -126,6 +128,7 @@ void HubClient::connect() {
 void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer) {
     Question question{request_of_caller(context_, operation, arguments), std::move(on_answer)};
     question.request.token = next_token_++;
+    if (::getrandom(&question.request.key, sizeof question.request.key, 0) < 0) question.request.key = 0;
     const auto token = question.request.token;
     const bool hub_is_gone = last_words_.armed();  // settle_lost() asks it of the next one
     if (!hub_is_gone) connect();
@@ -178,7 +181,7 @@ void HubClient::settle_lost() {
     hub_.reset();
     auto lost = std::exchange(questions_, {});
     for (auto& [token, question] : lost) {
-        const bool may_have_happened = question.tries > 0 && !only_reads(question.request.operation);
+        const bool may_have_happened = question.tries > 0 && !may_ask_again(question.request.operation);
         if (may_have_happened || question.tries >= kAskTries) {
             question.on_answer(lost_answer(question.request));
             continue;

@@ -32,8 +32,8 @@ os::PidFd find_or_start_hub(const Context& context);
 
 /// The conversation with the hub. Nothing is connected before the first question.
 ///
-/// The hub's death is seen by pidfd. What only reads is then asked again, of a new hub; of anything else
-/// nobody knows whether it happened, and the answer is `lost`.
+/// The hub's death is seen by pidfd. What only reads, and input, which is taken once by the question's key, is
+/// then asked again, of a new hub; of anything else nobody knows whether it happened, and the answer is `lost`.
 class HubClient {
   public:
     HubClient(os::Loop& loop, const Context& context);

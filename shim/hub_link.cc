@@ -81,6 +81,8 @@ void HubLink::on_frame(const std::string& bytes) {
         case wire::Stop::kType: return callbacks_.on_stop(wire::decode<wire::Stop>(bytes));
         case wire::Signal::kType: return callbacks_.on_signal(wire::decode<wire::Signal>(bytes));
         case wire::Input::kType: return callbacks_.on_input(wire::decode<wire::Input>(bytes));
+        case wire::CancelInput::kType:
+            return callbacks_.on_cancel_input(wire::decode<wire::CancelInput>(bytes));
         case wire::Resize::kType: return callbacks_.on_resize(wire::decode<wire::Resize>(bytes));
         case wire::Watch::kType:
             watched_cursor_ = wire::decode<wire::Watch>(bytes).cursor;

@@ -26,6 +26,7 @@ class HubLink {
         std::function<void(const wire::Stop&)> on_stop;
         std::function<void(const wire::Signal&)> on_signal;
         std::function<void(wire::Input)> on_input;
+        std::function<void(const wire::CancelInput&)> on_cancel_input;
         std::function<void(const wire::Resize&)> on_resize;
         std::function<void()> on_release;  ///< the hub has nothing more for us
     };

@@ -54,12 +54,14 @@ void Shim::on_signal(const wire::Signal& request) {
     answer(request.token);
 }
 
-void Shim::on_input(wire::Input request) {
-    if (const auto why = refusal(request.run); !why.empty()) return answer(request.token, why);
+void Shim::on_input(wire::Input message) {
+    Input::Request request{message.token, message.id, std::move(message.data), message.eof};
+    if (streams_.answer_input_again(request)) return;  // whatever became of the process since
+    if (const auto why = refusal(message.run); !why.empty()) return answer(request.token, why);
     if (!main_) return answer(request.token, "the process has ended");
     if (launch_.mode != "pty" && launch_.stdin_mode != "pipe")
         return answer(request.token, "its stdin is the null device; start it with stdin \"pipe\" to send input");
-    streams_.input(request.token, std::move(request.data), request.eof);
+    streams_.input(std::move(request));
 }
 
 void Shim::on_resize(const wire::Resize& request) {

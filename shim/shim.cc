@@ -91,6 +91,7 @@ Shim::Shim(Setup setup)
                            [this](const wire::Stop& request) { on_stop(request); },
                            [this](const wire::Signal& request) { on_signal(request); },
                            [this](wire::Input request) { on_input(std::move(request)); },
+                           [this](const wire::CancelInput& request) { streams_.cancel_input(request.input); },
                            [this](const wire::Resize& request) { on_resize(request); },
                            [this] {
                                if (said_bye_) end();

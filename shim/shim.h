@@ -77,7 +77,7 @@ class Shim {
     void on_start(const wire::StartRun& request);
     void on_stop(const wire::Stop& request);
     void on_signal(const wire::Signal& request);
-    void on_input(wire::Input request);
+    void on_input(wire::Input message);
     void on_resize(const wire::Resize& request);
     void answer(std::uint64_t token, const std::string& error = {}, std::uint64_t count = 0, std::string detail = {});
     std::string refusal(std::uint32_t run) const;

@@ -19,7 +19,7 @@ Streams::Streams(os::Loop& loop, ring::Writer& writer, Callbacks callbacks)
       capture_{loop,
                writer,
                {[this] { callbacks_.on_output(); }, [this](const Capture::Open& ended) { on_end(ended); }}},
-      input_{loop, callbacks_.on_input_answer} {
+      input_{loop, writer.page(), callbacks_.on_input_answer} {
     input_.on_closed([this] {
         keeper_->withdraw(HeldKind::input, input_.run(), Stream::merged);
         callbacks_.on_input_closed();
@@ -143,12 +143,12 @@ void Streams::on_end(const Capture::Open& ended) {
 }
 
 /// A terminal has no end of input but the character that says so.
-void Streams::input(std::uint64_t token, std::string data, bool eof) {
-    if (eof && input_is_terminal_) {
-        data += end_of_input(input_.fd());
-        eof = false;
+void Streams::input(Input::Request request) {
+    if (request.eof && input_is_terminal_) {
+        request.data += end_of_input(input_.fd());
+        request.eof = false;
     }
-    input_.request(token, std::move(data), eof);
+    input_.request(std::move(request));
 }
 
 void Streams::close_input(const std::string& reason) {

@@ -53,7 +53,10 @@ class Streams {
     [[nodiscard]] bool at_end() const { return capture_.empty(); }
     [[nodiscard]] bool terminal_fallback() const { return capture_.terminal_fallback(); }
 
-    void input(std::uint64_t token, std::string data, bool eof);
+    void input(Input::Request request);
+    /// Answers what was taken before; false if it was not.
+    bool answer_input_again(const Input::Request& request) { return input_.answer_again(request); }
+    void cancel_input(std::uint64_t token) { input_.cancel(token); }
     void close_input(const std::string& reason);
 
     /// Of the run's terminal. 0 or an errno; ENOTTY: it has none.

@@ -111,7 +111,8 @@ void StdinPump::send() {
 void StdinPump::on_answer(const Answer& answer, std::size_t sent) {
     asking_ = false;
     const auto result = nlohmann::json::parse(answer.result, nullptr, false);
-    if (answer.exit != Exit::done || !result.is_object()) {
+    const bool is_answered = answer.exit == Exit::done || answer.exit == Exit::timed_out;
+    if (!is_answered || !result.is_object()) {
         at_end_ = true;
         settle();
         owner_.on_refused(answer);
@@ -119,7 +120,7 @@ void StdinPump::on_answer(const Answer& answer, std::size_t sent) {
     }
     const auto taken = result.value("taken", sent);
     pending_.erase(0, std::min(taken, sent));
-    if (!pending_.empty() && (taken < sent || at_end_)) return send();
+    if (!pending_.empty() && (taken < sent || at_end_)) return send();  // it may read again by now: the answer comes when it does
     if (at_end_) return owner_.on_end();
     settle();
 }

@@ -47,6 +47,7 @@ Caller caller_of(const wire::Request& request) {
     caller.limits = limits_in(request.limits_json);
     caller.nice = request.nice;
     caller.pid = request.pid;
+    caller.key = request.key;
     return caller;
 }
 

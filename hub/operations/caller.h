@@ -20,6 +20,7 @@ struct Caller {
     std::vector<std::int64_t> limits;  ///< as in Launch
     std::int32_t nice = 0;
     int pid = 0;  ///< 0: not known
+    std::uint64_t key = 0;  ///< of what is asked, the same if it is asked again; 0: none
 };
 
 }  // namespace pp::hub

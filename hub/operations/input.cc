@@ -37,6 +37,7 @@ Call send_input(Context& context, const InputArguments& arguments, const Caller&
         input.run = files.lifecycle().run;
         input.data = arguments.data + (arguments.enter ? "\n" : "");
         input.eof = arguments.eof;
+        input.id = caller.key;
         refuse_impossible(files, input.data, input.eof);
         const auto length = input.data.size();
         const std::weak_ptr<OnResult<InputResult>> weak = call;
@@ -58,7 +59,7 @@ Call send_input(Context& context, const InputArguments& arguments, const Caller&
                         return (*reply)(Refusal(
                             Refusal::Kind::failed,
                             "whether " + describe(after) +
-                                " got the input is not known: its shim died at that moment; look at its "
+                                " got the input is not known: its shim died or hung at that moment; look at its "
                                 "output before sending it again"));
                 }
             });

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "hub/token.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
@@ -18,6 +19,7 @@ using std::chrono::seconds;
 
 constexpr seconds kBeginLimit{15};      // from asking for a shim to the run's first event, besides the grace
 constexpr seconds kAnswerLimit{10};     // beyond the grace that a command itself may take
+constexpr seconds kInputPatience{10};   // for a process to read its stdin; then its sender is told that it does not
 constexpr seconds kSuccessionLimit{2};  // for the keeper to tell that it started a successor
 
 }  // namespace
@@ -300,7 +302,8 @@ void Fleet::stop_marked(std::uint64_t process, const wire::Stop& stop, Roster::O
 }
 
 void Fleet::input(std::uint64_t process, wire::Input input, Roster::OnAnswer then) {
-    roster_.send(process, std::move(input), kAnswerLimit, std::move(then));
+    if (input.id == 0) input.id = random_number();
+    roster_.send(process, std::move(input), kInputPatience, std::move(then));
     want_shim(process);
 }
 

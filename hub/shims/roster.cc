@@ -14,9 +14,15 @@ namespace {
 
 constexpr int kFramesPerTurn = 64;
 
-/// Whether it may be sent to a successor that the dead shim may have got it too: a StartRun and a Stop name
-/// their run.
-bool may_repeat(const Roster::Command& command) {
+constexpr std::chrono::seconds kCancelLimit{5};
+
+bool is_input(const Roster::Command& command) { return std::holds_alternative<wire::Input>(command); }
+
+/// Whether a successor may be sent what a shim of this protocol may have got too: a StartRun and a Stop name their run, and
+/// what was taken of an Input is on record.
+bool may_repeat(const Roster::Command& command, std::uint32_t protocol) {
+    if (const auto* const input = std::get_if<wire::Input>(&command))
+        return input->id != 0 && protocol >= wire::kInputIdSince;
     return std::holds_alternative<wire::StartRun>(command) || std::holds_alternative<wire::Stop>(command);
 }
 
@@ -38,6 +44,8 @@ struct Roster::Pending {
     Command command;
     OnAnswer on_answer;
     bool sent = false;
+    bool may_repeat = true;  ///< to another shim than the one that it was sent to
+    bool cancelled = false;
     std::unique_ptr<EventLoop::Timer> limit;
 };
 
@@ -98,6 +106,13 @@ void Roster::on_frame(const wire::Frame& frame) {
 
 void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
     if (hello.process == 0) throw wire::BadMessage("a Hello names no process");
+    std::optional<os::PidFd> pid_fd;
+    try {
+        pid_fd = os::PidFd::find(hello.pid);
+        if (!pid_fd) return;  // it has died and been reaped since: a successor has greeted us, or will
+    } catch (const std::system_error& error) {  // out of descriptors: its end is told by the keeper
+        log_.say(rundir::process_id(hello.process) + ": " + error.what());
+    }
     auto& slot = shims_[hello.process];
     if (slot) processes_.erase(slot->peer);
     slot = std::make_unique<Shim>();
@@ -105,12 +120,8 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
     slot->peer = peer;
     slot->pid = hello.pid;
     slot->protocol = hello.protocol;
+    slot->pid_fd = std::move(pid_fd);
     processes_[peer] = hello.process;
-    try {
-        slot->pid_fd = os::PidFd::find(hello.pid);
-    } catch (const std::system_error& error) {  // out of descriptors: its end is told by the keeper
-        log_.say(rundir::process_id(hello.process) + ": " + error.what());
-    }
     if (slot->pid_fd) {
         slot->death = std::make_unique<EventLoop::Watch>(
             loop_, slot->pid_fd->get(), EventLoop::Watch::For::reading,
@@ -131,7 +142,7 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
     std::vector<std::uint64_t> lost;
     for (auto& [token, pending] : pending_) {
         if (pending->process != hello.process) continue;
-        if (pending->sent && !may_repeat(pending->command))
+        if (std::exchange(pending->sent, false) && !pending->may_repeat)
             lost.push_back(token);
         else
             transmit(*pending);
@@ -139,12 +150,11 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
     for (const auto token : lost) finish(token, Answer{Answer::Kind::lost, "", 0, ""});
 }
 
-/// The number may be that of a shim that has been succeeded meanwhile.
 void Roster::on_shim_ended(std::uint64_t process, int pid) {
-    const auto shim = shims_.find(process);
-    if (shim == shims_.end() || shim->second->pid != pid) return;
     while (drain()) {  // what it said before it died still counts: its last events
     }
+    const auto shim = shims_.find(process);
+    if (shim == shims_.end() || shim->second->pid != pid) return;  // its successor has greeted us already
     processes_.erase(shim->second->peer);
     shims_.erase(process);
     callbacks_.on_death(process);
@@ -182,9 +192,7 @@ void Roster::send(std::uint64_t process, Command command, std::chrono::milliseco
     pending->process = process;
     pending->command = std::move(command);
     pending->on_answer = std::move(on_answer);
-    pending->limit = std::make_unique<EventLoop::Timer>(loop_, [this, token] {
-        finish(token, Answer{Answer::Kind::no_answer, "its shim did not answer in time", 0, ""});
-    });
+    pending->limit = std::make_unique<EventLoop::Timer>(loop_, [this, token] { on_limit(token); });
     pending->limit->set(limit);
     Pending& kept = *pending;
     pending_[token] = std::move(pending);
@@ -208,18 +216,54 @@ std::string Roster::why_not(const Shim& shim, const Command& command) {
 void Roster::transmit(Pending& pending) {
     const auto shim = shims_.find(pending.process);
     if (shim == shims_.end() || presence(pending.process) == Presence::newer) return;
+    if (is_input(pending.command) && has_input_under_way(pending.process)) return;
     if (const auto why = why_not(*shim->second, pending.command); !why.empty()) {
         return loop_.defer([this, token = pending.token, why] {
             finish(token, Answer{Answer::Kind::refused, why, 0, ""});
         });
     }
+    pending.may_repeat = may_repeat(pending.command, shim->second->protocol);
     pending.sent =
         std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
 }
 
+bool Roster::has_input_under_way(std::uint64_t process) const {
+    return std::any_of(pending_.begin(), pending_.end(), [&](const auto& entry) {
+        return entry.second->process == process && entry.second->sent && is_input(entry.second->command);
+    });
+}
+
+void Roster::send_next_input(std::uint64_t process) {
+    const auto next = std::find_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
+        return entry.second->process == process && !entry.second->sent && is_input(entry.second->command);
+    });
+    if (next != pending_.end()) transmit(*next->second);
+}
+
+/// An Input is not over before its shim has said what became of it: told that nothing was taken, its sender sends it again.
+void Roster::on_limit(std::uint64_t token) {
+    const auto found = pending_.find(token);
+    if (found == pending_.end()) return;
+    Pending& pending = *found->second;
+    if (!is_input(pending.command)) return finish(token, Answer{Answer::Kind::no_answer, "its shim did not answer in time", 0, ""});
+    const auto shim = shims_.find(pending.process);
+    if (!pending.sent && shim != shims_.end()) return finish(token, Answer{});  // others wait before it
+    const bool can_cancel = shim != shims_.end() && shim->second->protocol >= wire::kInputIdSince;
+    if (!can_cancel || std::exchange(pending.cancelled, true)) {
+        const auto kind = pending.sent ? Answer::Kind::lost : Answer::Kind::no_answer;
+        return finish(token, Answer{kind, "its shim did not answer in time", 0, ""});
+    }
+    say(*shim->second, wire::CancelInput{token});
+    pending.limit->set(kCancelLimit);
+}
+
 void Roster::finish(std::uint64_t token, const Answer& answer) {
     auto pending = pending_.extract(token);
-    if (!pending.empty()) pending.mapped()->on_answer(answer);
+    if (pending.empty()) return;
+    const bool was_input = is_input(pending.mapped()->command);
+    const auto process = pending.mapped()->process;
+    pending.mapped()->on_answer(answer);
+    if (was_input) send_next_input(process);
 }
 
 void Roster::give_up(std::uint64_t process, const std::string& why) {

@@ -53,7 +53,8 @@ class Roster {
     };
     using OnAnswer = std::function<void(const Answer&)>;
 
-    /// The token is filled in.
+    /// The token is filled in. Of Inputs to a process one is under way at a time; one that finds no room within the limit is
+    /// taken back, and done with a count of 0.
     void send(std::uint64_t process, Command command, std::chrono::milliseconds limit, OnAnswer on_answer);
     /// There will be no shim to answer what was asked.
     void give_up(std::uint64_t process, const std::string& why);
@@ -90,6 +91,9 @@ class Roster {
     void on_shim_ended(std::uint64_t process, int pid);
     static std::string why_not(const Shim& shim, const Command& command);
     void transmit(Pending& pending);
+    [[nodiscard]] bool has_input_under_way(std::uint64_t process) const;
+    void send_next_input(std::uint64_t process);
+    void on_limit(std::uint64_t token);
     void finish(std::uint64_t token, const Answer& answer);
     void arm_watch(std::uint64_t process);
     template <class Message>

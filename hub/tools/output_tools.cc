@@ -138,7 +138,8 @@ ToolResult present_input(const InputResult& input) {
                        " bytes were taken by " + process_line(input.process) + "\n";
     if (input.taken < input.length) text += "It does not read its stdin just now: send the rest later.\n";
     if (input.eof) text += "Its stdin is closed.\n";
-    return {"ok",
+    const bool took_nothing = input.taken == 0 && input.length > 0;
+    return {took_nothing ? "timed_out" : "ok",
             {{"process", process_view(input.process)},
              {"taken", input.taken},
              {"length", input.length},

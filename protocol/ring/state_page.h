@@ -30,6 +30,7 @@ inline constexpr std::uint32_t kOldestStateVersion = 1;
 inline constexpr std::uint32_t kStateVersion = 1;  // 1: the first
 inline constexpr std::size_t kStatePageSize = 4096;
 inline constexpr std::size_t kMaxSources = 24;
+inline constexpr std::size_t kInputMarks = 8;
 
 enum class LifeState : std::uint32_t {
     none = 0,  ///< no run yet
@@ -103,6 +104,12 @@ struct Source {
 };
 static_assert(sizeof(Source) == 16);
 
+/// How far a request for stdin came.
+struct InputMark {
+    std::uint64_t request = 0;  ///< its id; 0: none
+    std::int64_t taken = 0;     ///< bytes, stored BY THE KERNEL: sendfile(2) is given its address
+};
+
 struct StatePageLayout {
     // identity: never changes; magic is stored last
     char magic[8];
@@ -164,7 +171,13 @@ struct StatePageLayout {
     std::atomic<std::int32_t> stop_signal;
     std::atomic<std::uint32_t> stop_sent;
 
-    std::uint8_t rest[kStatePageSize - 0x5C0 - sizeof(Source) * kMaxSources - 16];
+    std::uint8_t stop_padding[0x780 - 0x5C0 - sizeof(Source) * kMaxSources - 16];
+
+    // 0x780: the newest requests for stdin, slot = number % kInputMarks (zero in pages of before there was this)
+    InputMark input_marks[kInputMarks];
+    std::atomic<std::uint32_t> inputs;  ///< number of the newest
+
+    std::uint8_t rest[kStatePageSize - 0x780 - sizeof(InputMark) * kInputMarks - 4];
 };
 static_assert(sizeof(StatePageLayout) == kStatePageSize);
 static_assert(offsetof(StatePageLayout, position) == 0x100);
@@ -173,6 +186,7 @@ static_assert(offsetof(StatePageLayout, wake) == 0x180);
 static_assert(offsetof(StatePageLayout, lines) == 0x1C0);
 static_assert(offsetof(StatePageLayout, lifecycles) == 0x280);
 static_assert(offsetof(StatePageLayout, heads) == 0x500);
+static_assert(offsetof(StatePageLayout, input_marks) == 0x780);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// Why a page or ring cannot be used; said to the person as it is.

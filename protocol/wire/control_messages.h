@@ -27,6 +27,7 @@ struct Request {
     std::string limits_json;       ///< [[resource, soft, hard], …]; -1 = unlimited
     std::int32_t nice = 0;
     std::int32_t pid = 0;          ///< of the caller: its death cancels what it asked
+    std::uint64_t key = 0;         ///< random, the same when it is asked again of another hub; 0: none
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
@@ -41,6 +42,7 @@ struct Request {
         visit.optional("limits", self.limits_json);
         visit.optional("nice", self.nice);
         visit.optional("pid", self.pid);
+        visit.optional("key", self.key);
     }
 };
 

@@ -12,7 +12,7 @@ namespace pp::wire {
 // hub ⇄ shim, over ipc run/shims.sock (ROUTER at the hub, DEALER at the shim). docs/protocol.md tells the order.
 //
 //     shim → hub   Hello · EventMessage · Done · Output · Pong · Bye
-//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · Resize · Watch · Ping · Release
+//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · CancelInput · Resize · Watch · Ping · Release
 //
 // Every command carries a token; the shim answers it with one Done. Events are sent again from the first that was not
 // acknowledged whenever a hub says Welcome.
@@ -117,6 +117,8 @@ struct Input {
     std::uint32_t run = 0;
     std::string data;
     bool eof = false;  ///< close after the data, if all of it was taken
+    /// Since protocol 3: the same each time it is sent, and taken once; one at a time may be under way. 0: it is sent once.
+    std::uint64_t id = 0;
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
@@ -124,6 +126,7 @@ struct Input {
         visit.required("run", self.run);
         visit.optional("data", self.data);
         visit.optional("eof", self.eof);
+        visit.optional("id", self.id);
     }
 };
 
@@ -238,6 +241,17 @@ struct Resize {
         visit.required("run", self.run);
         visit.required("rows", self.rows);
         visit.required("columns", self.columns);
+    }
+};
+
+/// hub → shim: what waits for room in stdin is not wanted any more; it is answered with what was taken. Since protocol 3.
+struct CancelInput {
+    static constexpr std::uint32_t kType = 18;
+    std::uint64_t input = 0;  ///< token of the Input
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit.required("input", self.input);
     }
 };
 

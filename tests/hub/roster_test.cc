@@ -1,8 +1,10 @@
 #include "hub/shims/roster.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <deque>
 #include <optional>
 
@@ -29,6 +31,7 @@ struct Fixture {
     std::vector<std::uint64_t> deaths;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> events;
     std::uint64_t last_event = 0;
+    std::function<void()> on_event = [] {};
     Roster roster{loop,
                   log,
                   path,
@@ -38,6 +41,7 @@ struct Fixture {
                    [this](std::uint64_t process) { hellos.push_back(process); },
                    [this](std::uint64_t process, const rundir::Event& event) {
                        events.emplace_back(process, event.number);
+                       on_event();
                    },
                    [this](std::uint64_t process) { deaths.push_back(process); }}};
 
@@ -74,10 +78,10 @@ struct FakeShim {
     void say(const Message& message) {
         channel.send(wire::encode(message));
     }
-    void hello(std::uint64_t process, std::uint32_t protocol = wire::kShimProtocol) {
+    void hello(std::uint64_t process, std::uint32_t protocol = wire::kShimProtocol, pid_t pid = ::getpid()) {
         wire::Hello hello;
         hello.process = process;
-        hello.pid = ::getpid();
+        hello.pid = pid;
         hello.protocol = protocol;
         say(hello);
     }
@@ -100,6 +104,21 @@ struct FakeShim {
         wire::Done done;
         done.token = token;
         say(done);
+    }
+};
+
+/// Somebody who can die.
+struct Mortal {
+    pid_t pid = ::fork();
+    Mortal() {
+        if (pid != 0) return;
+        while (true) ::pause();
+    }
+    ~Mortal() { die(); }
+    void die() {
+        if (pid <= 0) return;
+        ::kill(pid, SIGKILL);
+        ::waitpid(std::exchange(pid, 0), nullptr, 0);
     }
 };
 
@@ -240,4 +259,118 @@ TEST_CASE("a command that nobody answers ends with its limit", "[hub][roster]") 
     fixture.roster.send(12, stop_run(1), 10ms, [&](const Roster::Answer& given) { answer = given; });
     fixture.run_until([&] { return answer.has_value(); });
     CHECK(answer->kind == Roster::Answer::Kind::no_answer);
+}
+
+TEST_CASE("a successor's Hello that is read with a dead shim's last words is the successor's", "[hub][roster]") {
+    Mortal mortal;
+    Fixture fixture;
+    FakeShim first{fixture};
+    FakeShim second{fixture};
+    first.hello(12, wire::kShimProtocol, mortal.pid);
+    first.next<wire::Welcome>();
+    wire::EventMessage message;
+    for (int i = 0; i < 5000; ++i) {  // so many that the Hello comes while they are read
+        ++message.event.number;
+        first.say(message);
+    }
+    mortal.die();
+    bool has_greeted = false;
+    fixture.on_event = [&] {
+        if (!std::exchange(has_greeted, true)) second.hello(12);
+    };
+    fixture.run_until([&] { return fixture.hellos.size() == 2; });
+    CHECK(fixture.roster.presence(12) == Presence::connected);
+    CHECK(fixture.roster.shim_pid(12) == ::getpid());
+}
+
+TEST_CASE("the Hello of a shim that is dead and reaped is not taken for its successor's", "[hub][roster]") {
+    Mortal mortal;
+    Fixture fixture;
+    const pid_t dead = mortal.pid;
+    mortal.die();
+    FakeShim second{fixture};
+    second.hello(12);
+    second.next<wire::Welcome>();
+    FakeShim first{fixture};
+    first.hello(12, wire::kShimProtocol, dead);
+    first.hello(13);  // behind it
+    fixture.run_until([&] { return fixture.hellos.size() == 2; });
+    CHECK(fixture.roster.shim_pid(12) == ::getpid());
+    CHECK(fixture.hellos == std::vector<std::uint64_t>{12, 13});
+}
+
+namespace {
+
+wire::Input input_of(std::string data) {
+    wire::Input input;
+    input.run = 1;
+    input.id = 77;
+    input.data = std::move(data);
+    return input;
+}
+
+}  // namespace
+
+TEST_CASE("of inputs to a process one is under way at a time, and a successor gets that one again", "[hub][roster][input]") {
+    Fixture fixture;
+    std::vector<Roster::Answer> answers;
+    const auto keep = [&](const Roster::Answer& answer) { answers.push_back(answer); };
+    Mortal mortal;
+    {
+        FakeShim first{fixture};
+        first.hello(12, wire::kShimProtocol, mortal.pid);
+        first.next<wire::Welcome>();
+        fixture.roster.send(12, input_of("one"), 20s, keep);
+        fixture.roster.send(12, input_of("two"), 20s, keep);
+        CHECK(first.next<wire::Input>().data == "one");
+        mortal.die();
+        fixture.run_until([&] { return !fixture.deaths.empty(); });
+        CHECK(first.received.empty());
+    }
+    FakeShim second{fixture};
+    second.hello(12);
+    const auto again = second.next<wire::Input>();
+    CHECK(again.data == "one");
+    CHECK(again.id == 77);
+    second.done(again.token);
+    const auto next = second.next<wire::Input>();
+    CHECK(next.data == "two");
+    second.done(next.token);
+    fixture.run_until([&] { return answers.size() == 2; });
+    CHECK(answers[0].kind == Roster::Answer::Kind::done);
+}
+
+TEST_CASE("an input that finds no room in time is taken back, and answered with what the shim says", "[hub][roster][input]") {
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    std::optional<Roster::Answer> answer;
+    fixture.roster.send(12, input_of("one"), 1ms, [&](const Roster::Answer& given) { answer = given; });
+    const auto input = shim.next<wire::Input>();
+    CHECK(shim.next<wire::CancelInput>().input == input.token);
+    CHECK_FALSE(answer);
+    shim.done(input.token);
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::done);
+    CHECK(answer->count == 0);
+}
+
+TEST_CASE("input that a shim of an earlier protocol may have taken is not sent again", "[hub][roster][input]") {
+    Fixture fixture;
+    Mortal mortal;
+    std::optional<Roster::Answer> answer;
+    {
+        FakeShim first{fixture};
+        first.hello(12, wire::kInputIdSince - 1, mortal.pid);
+        first.next<wire::Welcome>();
+        fixture.roster.send(12, input_of("one"), 20s, [&](const Roster::Answer& given) { answer = given; });
+        first.next<wire::Input>();
+        mortal.die();
+        fixture.run_until([&] { return !fixture.deaths.empty(); });
+    }
+    FakeShim second{fixture};
+    second.hello(12);
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::lost);
 }

@@ -9,6 +9,7 @@
 #include "protocol/os/proc.h"
 #include "protocol/os/read_file.h"
 #include "tests/support/fake_hub.h"
+#include "tests/support/lines.h"
 #include "tests/support/world.h"
 
 using namespace pp;
@@ -331,6 +332,96 @@ TEST_CASE("a child that does not read its stdin keeps the sender waiting, never 
     }
     hub.wait_for(1, EventKind::exited);
     CHECK(world.output(1).text == "up\n300000\n");
+}
+
+TEST_CASE("input that is sent again to a successor reaches the child once, whatever the dead shim had done of it",
+          "[shim][input][kill]") {
+    World world;
+    FakeHub hub{world.home()};
+    auto launch = world.launch(1, {"cat"});
+    launch.stdin_mode = "pipe";
+    world.start(launch);
+    hub.welcome(1);
+    const std::string all = test::lines_to(60000);
+    pid_t shim = world.wait_until_running(1).lifecycle.shim_pid;
+    std::uint64_t id = 1000;
+    int kills = 0;
+    for (std::size_t at = 0; at < all.size(); ++id) {
+        wire::Input input;
+        input.run = 1;
+        input.id = id;
+        input.data = all.substr(at, 7001);
+        auto token = hub.send(1, input);
+        if (id % 3 == 0) {  // at any moment of it: before it was read, in the middle, or when its answer was on its way
+            World::kill_hard(shim);
+            shim = world.wait_for_successor(1, shim).lifecycle.shim_pid;
+            ++kills;
+            hub.welcome(1);
+            token = hub.send(1, input);
+        }
+        const auto done = hub.wait_done(token);
+        REQUIRE(done.ok);
+        REQUIRE(done.count > 0);
+        at += done.count;
+    }
+    wire::Input end;
+    end.run = 1;
+    end.eof = true;
+    CHECK(hub.ask(1, end).ok);
+    world.wait_until_drained(1);
+    CHECK(kills >= 15);
+    CHECK(world.output(1).text == all);
+}
+
+TEST_CASE("what waits for room in stdin can be taken back, and then never arrives", "[shim][input]") {
+    World world;
+    FakeHub hub{world.home()};
+    auto launch = world.shell(1, "trap 'cat | wc -c; exit' USR1; echo up; while :; do sleep 1000 & wait; done");
+    launch.stdin_mode = "pipe";
+    world.start(launch);
+    hub.welcome(1);
+    world.wait_for_output(1, "up");
+    wire::Input input;
+    input.run = 1;
+    input.id = 1;
+    input.data = std::string(70000, 'x');
+    CHECK(hub.ask(1, input).count == 65536);
+    input.id = 2;
+    const auto token = hub.send(1, input);
+    wire::CancelInput cancel;
+    cancel.input = token;
+    hub.tell(1, cancel);
+    const auto done = hub.wait_done(token);
+    CHECK(done.ok);
+    CHECK(done.count == 0);
+    ::kill(world.state(1).lifecycle.main_pid, SIGUSR1);
+    wire::Input end;
+    end.run = 1;
+    end.eof = true;
+    CHECK(hub.ask(1, end).ok);
+    world.wait_for_output(1, "65536\n");
+    CHECK(world.output(1).text == "up\n65536\n");
+}
+
+TEST_CASE("a hundred short inputs are taken from a child that does not read yet", "[shim][input]") {
+    World world;
+    FakeHub hub{world.home()};
+    auto launch = world.shell(1, "trap 'cat | wc -l; exit' USR1; echo up; while :; do sleep 1000 & wait; done");
+    launch.stdin_mode = "pipe";
+    world.start(launch);
+    hub.welcome(1);
+    world.wait_for_output(1, "up");
+    for (std::uint64_t i = 1; i <= 100; ++i) {
+        wire::Input input;
+        input.run = 1;
+        input.id = i;
+        input.data = "y\n";
+        input.eof = i == 100;
+        REQUIRE(hub.ask(1, input).count == 2);
+    }
+    ::kill(world.state(1).lifecycle.main_pid, SIGUSR1);
+    world.wait_for_output(1, "100\n");
+    CHECK(world.output(1).text == "up\n100\n");
 }
 
 TEST_CASE("input to the null device is an error that says what to do", "[shim][input]") {

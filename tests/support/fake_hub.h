@@ -36,6 +36,11 @@ class FakeHub {
         return command.token;
     }
     wire::Done wait_done(std::uint64_t token);
+    /// Sends what is not answered.
+    template <class Message>
+    void tell(std::uint64_t process, const Message& message) {
+        send_bytes(process, wire::encode(message));
+    }
     /// Sleeps until the shim asks to end; then lets it.
     void release(std::uint64_t process);
     /// All events that came, in the order in which they came.
