@@ -34,6 +34,9 @@ class RunSession {
     void on_end(const ring::Lifecycle& lifecycle);
     void on_room();
     void on_choice(Choice choice);
+    void ask();
+    void stop_asking();
+    void on_end_while_asking();
     void follow(const std::string& id, std::uint64_t cursor, std::uint32_t run);
     void pass_stdin();
     void stop(bool again);
