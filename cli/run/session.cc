@@ -52,8 +52,8 @@ RunSession::RunSession(const Context& context, RunOptions options)
       error_{loop_, STDERR_FILENO, {[this] { on_room(); }, [] {}}} {}
 
 int RunSession::run() {
-    const auto arguments =
-        start_arguments(options_, context_.working_directory, wanted_streams(context_, options_), find_terminal_size());
+    const auto arguments = start_arguments(options_, context_.working_directory,
+                                           wanted_streams(context_, options_), find_terminal_size());
     hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));
@@ -110,7 +110,8 @@ bool RunSession::has_room() const {
 
 void RunSession::on_piece(const ring::Piece& piece) {
     if (piece.lost > 0)
-        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+        say(std::to_string(piece.lost) +
+            " bytes are missing: overwritten before they could be shown, or refused by the disk");
     const bool to_error = piece.stream == ring::Stream::err || piece.stream == ring::Stream::note;
     (to_error ? error_ : out_).put(piece.text());
 }
@@ -218,7 +219,9 @@ void RunSession::detach() {
     prompt_.reset();
     const auto& life = follower_->lifecycle();
     const bool stopping = life && life->state == ring::LifeState::stopping;
-    say(name_ + " (" + id_ + ") is " + (stopping ? "being stopped; how it ends says: pp status " : "left running; come back with: pp logs -f ") +
+    say(name_ + " (" + id_ + ") is " +
+        (stopping ? "being stopped; how it ends says: pp status "
+                  : "left running; come back with: pp logs -f ") +
         (name_.empty() ? id_ : name_));
     exit_code_ = code(Exit::done);
     loop_.stop();
