@@ -46,7 +46,8 @@ std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& a
     const std::string& project = arguments.target.project.empty() ? caller.project : arguments.target.project;
     std::vector<std::uint64_t> found;
     for (const auto& [number, row] : context.registry.table().rows()) {
-        if (project.empty() || project == "all" || row.project == project) found.push_back(number);
+        if (project.empty() || project == "all" || rundir::belongs_to(row.directory, row.project, project))
+            found.push_back(number);
     }
     return found;
 }
