@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/failure.h"
+#include "cli/hub_client.h"
 #include "cli/output/print.h"
 #include "protocol/rundir/naming.h"
 #include "protocol/rundir/process_view.h"
@@ -11,8 +12,8 @@
 namespace pp::cli {
 
 bool is_live(const rundir::ProcessFiles& files) {
-    // a page of this boot whose last word is "running" is believed without a shim too: the child may have
-    // outlived it
+    // a page of this boot whose last word is "running" is believed without a shim too, while the child outlives it
+    if (rundir::has_ended_unseen(files)) return false;
     switch (files.lifecycle().state) {
         case ring::LifeState::starting:
         case ring::LifeState::building:
@@ -68,6 +69,13 @@ rundir::ProcessFiles find_target(const Context& context, const std::string& text
         throw Failure{lookup.hits.empty() ? Exit::not_found : Exit::ambiguous,
                       rundir::refusal_text(lookup, asked)};
     return std::move(all[static_cast<std::size_t>(lookup.hits.front() - nameable.data())]);
+}
+
+rundir::ProcessFiles find_watched_target(const Context& context, const std::string& text) {
+    auto files = find_target(context, text);
+    if (!rundir::is_unwatched(files)) return files;
+    find_or_start_hub(context);
+    return rundir::read_process_files(context.home, files.number);
 }
 
 std::string spoken_name(const rundir::ProcessFiles& files) {

@@ -15,6 +15,9 @@ std::vector<rundir::ProcessFiles> read_all_processes(const rundir::Home& home);
 /// ambiguous listing them.
 rundir::ProcessFiles find_target(const Context& context, const std::string& text);
 
+/// The same for whom its end is waited for: if nobody watches it, a hub is started, which mends that.
+rundir::ProcessFiles find_watched_target(const Context& context, const std::string& text);
+
 /// "web (p12)".
 std::string spoken_name(const rundir::ProcessFiles& files);
 

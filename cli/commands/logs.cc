@@ -166,7 +166,8 @@ void follow(const Context& context, const rundir::ProcessFiles& files, const Str
 }
 
 int logs(const Context& context, const LogsOptions& options) {
-    const auto files = find_target(context, options.process);
+    const auto files =
+        options.follow ? find_watched_target(context, options.process) : find_target(context, options.process);
     auto reader = ring::Reader::find(rundir::ring_paths(context.home, files.number));
     if (!reader) throw Failure{Exit::failed, spoken_name(files) + " has no log yet"};
     if (reader->unverified())
