@@ -178,9 +178,11 @@ TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait br
     const auto fifo = pp.work() + "/go";
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
     REQUIRE(pp.pp({"run", "-d", "--name", "dead", "sh", "-c", "read word < go"}).code == 0);
-    const os::PidFd program{pp.pp_json({"status", "dead"})["process"]["pid"].get<pid_t>()};
+    const auto program = os::PidFd::find(pp.pp_json({"status", "dead"})["process"]["pid"].get<pid_t>());
+    REQUIRE(program);
     const auto shim = pp.shim_pid("p1");
     Installation::kill_hard(pp.hub_pid());
+    ::kill(shim, SIGSTOP);  // or it would start another keeper
     Installation::kill_hard(pp.keeper_pid());
     Installation::kill_hard(shim);
     const auto unwatched = pp.pp_json({"ls"})["processes"][0];
@@ -189,7 +191,7 @@ TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait br
     CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody watches it"));
 
     CHECK(os::UniqueFd{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)});
-    program.wait_for_end();
+    program->wait_for_end();
     const auto ended = pp.pp_json({"ls"})["processes"][0];
     CHECK(ended["state"] == "finished");
     CHECK(ended["outcome"] == "unknown");
