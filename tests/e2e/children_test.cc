@@ -87,3 +87,18 @@ TEST_CASE("output of any bytes at all is kept as it was", "[e2e][children]") {
     CHECK(plain.find('\033') == std::string::npos);
     CHECK_THAT(plain, Catch::Matchers::Contains("red"));
 }
+
+TEST_CASE("what a finished process left alive is listed, and a plain shutdown does not end it", "[e2e][children]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "--name", "parent", "sh", "-c", "sleep 1000 & echo $!"}).code == 0);
+    const pid_t child = std::stoi(pp.pp({"logs", "parent"}).out);
+    CHECK_THAT(pp.pp({"ls"}).out, Catch::Matchers::Contains("succeeded, 1 lives on"));
+    const auto refused = pp.pp({"shutdown"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err, Catch::Matchers::Contains("1 process lives (what is left of parent (p1)): say --stop"));
+    CHECK(os::find_proc_stat(child));
+    CHECK(pp.hub_pid() != 0);
+    CHECK(pp.pp({"shutdown", "--stop"}).code == 0);
+    const auto stat = os::find_proc_stat(child);
+    CHECK((!stat || stat->state == 'Z'));
+}
