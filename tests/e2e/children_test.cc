@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "protocol/os/proc.h"
 #include "tests/support/installation.h"
 
 using namespace pp;
