@@ -78,6 +78,10 @@ RunOptions parse_run(const Words& words) {
         throw Failure{Exit::usage, "--streams is '" + *options.streams + "'; it must be merged or split"};
     if (options.terminal && options.streams)
         throw Failure{Exit::usage, "--pty and --streams exclude each other: a terminal has one stream"};
+    if (options.terminal && options.pass_stdin)
+        throw Failure{Exit::usage,
+                      "--pty and --stdin exclude each other for now: this terminal would echo every line once more; "
+                      "leave --stdin out, and type with: pp send NAME TEXT --enter"};
     if (options.json && !options.detach)
         throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
     if (options.command.empty())

@@ -69,6 +69,7 @@ TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
     CHECK(terminal.at("mode") == "pty");
     CHECK(terminal.at("options") == json{{"rows", 30}, {"cols", 100}});
     CHECK_THROWS_WITH(parse_run({"--pty", "--streams", "split", "vim"}), Catch::Contains("exclude"));
+    CHECK_THROWS_WITH(parse_run({"--pty", "-i", "vim"}), Catch::Contains("pp send NAME"));
     const auto full = json::parse(start_arguments(
         parse_run({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"}),
         "/here", {}, {}));
