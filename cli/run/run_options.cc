@@ -63,6 +63,7 @@ RunOptions parse_run(const Words& words) {
     arguments.flag("--pty", options.terminal, "run it on a terminal of its own, in the size of this one");
     arguments.option("--streams", options.streams, "HOW",
                      "stdout and stderr in one pipe or two: merged or split");
+    arguments.option("--log-size", options.log_size, "SIZE", "bytes of output kept: 64K to 1G (16M)");
     arguments.flag("--raw", raw, "reserved: what the command wrote is shown as it is anyway");
     arguments.flag("--json", options.json, "with -d: print it as JSON");
 
@@ -114,6 +115,7 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
         more["streams"] = *streams;
     }
     if (options.pass_stdin) more["stdin"] = "pipe";
+    if (options.log_size) more["log"] = {{"size", *options.log_size}};
     if (!more.empty()) arguments["options"] = more;
     try {
         return arguments.dump();

@@ -109,9 +109,7 @@ bool RunSession::has_room() const {
 }
 
 void RunSession::on_piece(const ring::Piece& piece) {
-    if (piece.lost > 0)
-        say(std::to_string(piece.lost) +
-            " bytes are missing: overwritten before they could be shown, or refused by the disk");
+    if (piece.lost > 0) losses_.add(piece.lost);
     const bool to_error = piece.stream == ring::Stream::err || piece.stream == ring::Stream::note;
     (to_error ? error_ : out_).put(piece.text());
 }
@@ -131,6 +129,7 @@ void RunSession::on_end(const ring::Lifecycle& lifecycle) {
 void RunSession::finish(int exit_code) {
     exit_code_ = exit_code;
     prompt_.reset();
+    losses_.finish();
     if (!out_.busy() && !error_.busy()) loop_.stop();
 }
 
@@ -217,6 +216,7 @@ void RunSession::on_choice(Choice choice) {
 void RunSession::detach() {
     if (follower_->run_has_ended()) return stop_asking();
     prompt_.reset();
+    losses_.finish();
     const auto& life = follower_->lifecycle();
     const bool stopping = life && life->state == ring::LifeState::stopping;
     say(name_ + " (" + id_ + ") is " +

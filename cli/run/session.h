@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/follow/follower.h"
 #include "cli/hub_client.h"
+#include "cli/output/loss_notice.h"
 #include "cli/output/sink.h"
 #include "cli/run/key_prompt.h"
 #include "cli/run/run_options.h"
@@ -53,6 +54,7 @@ class RunSession {
     HubClient hub_;
     Sink out_;
     Sink error_;
+    LossNotice losses_;
     std::unique_ptr<Follower> follower_;
     std::unique_ptr<StdinPump> stdin_;
     std::unique_ptr<KeyPrompt> prompt_;

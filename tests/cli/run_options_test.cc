@@ -68,6 +68,8 @@ TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
         json::parse(start_arguments(parse_run({"--pty", "vim"}), "/here", std::nullopt, TerminalSize{30, 100}));
     CHECK(terminal.at("mode") == "pty");
     CHECK(terminal.at("options") == json{{"rows", 30}, {"cols", 100}});
+    const auto long_log = json::parse(start_arguments(parse_run({"--log-size", "64M", "x"}), "/", std::nullopt, std::nullopt));
+    CHECK(long_log.at("options") == json{{"log", {{"size", "64M"}}}});
     CHECK_THROWS_WITH(parse_run({"--pty", "--streams", "split", "vim"}), Catch::Contains("exclude"));
     CHECK_THROWS_WITH(parse_run({"--pty", "-i", "vim"}), Catch::Contains("pp send NAME"));
     const auto full = json::parse(start_arguments(

@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -127,6 +128,34 @@ TEST_CASE("an interrupt without a terminal leaves the process running", "[cli][r
         CHECK(run.wait() == code);
         if (signal == SIGINT) CHECK_THAT(run.error, Catch::Contains("pp logs -f web"));
     }
+}
+
+TEST_CASE("what a slow reader loses is said when it begins, and in sum at the end", "[cli][run]") {
+    test::TemporaryHome home;
+    ControlHub hub{home.home()};
+    test::Fabricated web{home.home(), 1, "web", "serve"};  // its log keeps 64 KiB
+    web.begin_run(1);
+    PpProcess run{home.root(), {"run", "serve"}};
+    hub.next();
+    web.write("begin\n");
+    hub.reply("ok", started(0, 1).dump());
+    REQUIRE(run.wait_for_output("begin\n"));
+    const std::string line(999, 'x');
+    std::size_t written = 0;
+    for (int laps = 0; laps < 40; ++laps) {  // nobody reads: our pipe and its fill, and the log goes on
+        for (int i = 0; i < 1000; ++i) web.write(line + "\n");
+        written += 1000 * 1000;
+        const auto before = run.out.size();
+        REQUIRE(run.wait_for_output_beyond(before));
+    }
+    web.exit(0);
+    CHECK(run.wait() == 0);
+    const auto first = run.error.find("bytes are missing:");
+    REQUIRE(first != std::string::npos);
+    CHECK(run.error.find("bytes are missing:", first + 1) == std::string::npos);
+    CHECK(std::count(run.error.begin(), run.error.end(), '\n') == 2);
+    CHECK_THAT(run.error, Catch::Contains(" bytes are missing in all, in ") && Catch::Contains("--log-size"));
+    CHECK(run.out.size() < written);
 }
 
 TEST_CASE("on-exit stop asks the hub, and shows what is written until the end", "[cli][run]") {
