@@ -205,6 +205,8 @@ std::string hub_text(const json& status) {
     Lines lines;
     for (const auto& [key, title] : kLines) lines.add(title, field(status, key));
     lines.add("sandbox", field(status, "sandbox"));
+    for (const auto& problem : status.value("settings_problems", json::array()))
+        lines.add("problem", printable(problem.get<std::string>()));
     return lines.take();
 }
 
