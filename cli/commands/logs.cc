@@ -160,6 +160,7 @@ void follow(const Context& context, const rundir::ProcessFiles& files, const Str
             .on_restart =
                 [](const ring::Lifecycle& life) { say("restarted (run " + std::to_string(life.run) + ")"); },
             .on_idle = [&] { printer.flush(); },
+            .on_run_end = {},
             .on_end = on_end});
     follower->look();
     loop.run();
