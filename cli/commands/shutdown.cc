@@ -71,6 +71,7 @@ int shutdown_command(const Context& context, const Words& words) {
 
     const auto live = find_live(context);
     if (live.empty() && !find_hub(context.home) && !os::OfdLock::is_held(context.home.keeper_lock())) {
+        if (as_json) print(json{{"stopped", json::array()}, {"left", json::array()}, {"problems", json::array()}}.dump() + "\n");
         say("nothing of pp runs");
         return code(Exit::done);
     }
