@@ -213,6 +213,11 @@ TEST_CASE("a start that is refused is said once, and gives the code that a shell
     CHECK(refused({"run", "sh"}, "ambiguous") == 4);
     CHECK(refused({"run", "-d", "no-such-program"}, "failed") == 127);
     CHECK(refused({"stop", "x"}, "not_found") == 3);
+    PpProcess mistyped{home.root(), {"stopp", "x"}};
+    hub.next();
+    hub.reply("failed", "{}", "there is no program");
+    CHECK(mistyped.wait() == 127);
+    CHECK(mistyped.error == "pp: there is no program; did you mean 'pp stop'?\n");
     CHECK(refused({"restart", "x"}, "timed_out") == 124);
 }
 
