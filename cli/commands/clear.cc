@@ -55,8 +55,9 @@ int clear_command(const Context& context, const Words& words) {
     if (names.empty() != all_of_them)
         throw Failure{Exit::usage, "name the processes, or give --all for every one that has finished"};
 
-    const json result = all_of_them ? json::parse(ask_hub(context, "clear", R"({"all":true,"project":"all"})").result)
-                                    : clear_each(context, names);
+    const json result = all_of_them
+                            ? json::parse(ask_hub(context, "clear", R"({"all":true,"project":"all"})").result)
+                            : clear_each(context, names);
     const auto cleared = result.value("cleared", json::array());
     const auto kept = result.value("kept", json::array());
     if (as_json) {
@@ -67,7 +68,8 @@ int clear_command(const Context& context, const Words& words) {
             if (!all_of_them || is_finished(context, one))
                 say(words_for(one.value("id", json{})) + " is kept: " + words_for(one.value("why", json{})));
         }
-        const bool told = std::any_of(kept.begin(), kept.end(), [&](const auto& one) { return is_finished(context, one); });
+        const bool told =
+            std::any_of(kept.begin(), kept.end(), [&](const auto& one) { return is_finished(context, one); });
         if (cleared.empty() && all_of_them && !told) say("nothing has finished");
     }
     return code(!all_of_them && !kept.empty() ? Exit::failed : Exit::done);

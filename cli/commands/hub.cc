@@ -37,7 +37,8 @@ bool stop_hub(const Context& context) {
 
 int serve(const Context& context) {
     if (const auto hub = find_hub(context.home))
-        throw Failure{Exit::failed, "a hub runs already, pid " + std::to_string(hub->pid()) + "; 'pp hub stop' ends it"};
+        throw Failure{Exit::failed,
+                      "a hub runs already, pid " + std::to_string(hub->pid()) + "; 'pp hub stop' ends it"};
     const auto program = os::sibling_program("pp-hub");
     const os::CStrings argv{{program}};
     const os::CStrings environment{environment_for_hub(context)};

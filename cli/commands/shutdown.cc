@@ -32,14 +32,17 @@ std::vector<rundir::ProcessFiles> find_live(const Context& context) {
 std::string spoken(const std::vector<rundir::ProcessFiles>& live) {
     std::string names;
     for (const auto& one : live)
-        names += (names.empty() ? "" : ", ") + (is_live(one) ? "" : std::string{"what is left of "}) + spoken_name(one);
-    return std::to_string(live.size()) + (live.size() == 1 ? " process lives (" : " processes live (") + names + ")";
+        names += (names.empty() ? "" : ", ") + (is_live(one) ? "" : std::string{"what is left of "}) +
+                 spoken_name(one);
+    return std::to_string(live.size()) + (live.size() == 1 ? " process lives (" : " processes live (") +
+           names + ")";
 }
 
 /// "stop" or "leave".
 std::string ask_person(const std::vector<rundir::ProcessFiles>& live) {
     if (!KeyPrompt::can_ask())
-        throw Failure{Exit::failed, spoken(live) + ": say --stop to end them too, or --leave to leave them running"};
+        throw Failure{Exit::failed,
+                      spoken(live) + ": say --stop to end them too, or --leave to leave them running"};
     say(spoken(live) + ": [s]top them too, [l]eave them running, or [c]ancel? ");
     const RawKeys keys{STDIN_FILENO};
     char key = 0;
@@ -71,7 +74,10 @@ int shutdown_command(const Context& context, const Words& words) {
 
     const auto live = find_live(context);
     if (live.empty() && !find_hub(context.home) && !os::OfdLock::is_held(context.home.keeper_lock())) {
-        if (as_json) print(json{{"stopped", json::array()}, {"left", json::array()}, {"problems", json::array()}}.dump() + "\n");
+        if (as_json)
+            print(json{{"stopped", json::array()}, {"left", json::array()}, {"problems", json::array()}}
+                      .dump() +
+                  "\n");
         say("nothing of pp runs");
         return code(Exit::done);
     }
