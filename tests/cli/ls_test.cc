@@ -1,5 +1,8 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -73,4 +76,12 @@ TEST_CASE("status tells what files tell where no hub runs", "[cli][status]") {
     CHECK(status.at("process").at("state") == "running");
     CHECK(status.at("log").at("end") == 6);
     CHECK(status.at("tree").is_null());
+}
+
+TEST_CASE("ls works in a directory that has been removed", "[cli][ls]") {
+    test::TemporaryHome home;
+    const std::string gone = home.root() + "/gone";
+    REQUIRE(::mkdir(gone.c_str(), 0700) == 0);
+    const std::string pp = std::string{PP_BIN_DIR} + "/pp";
+    CHECK(::system(("cd '" + gone + "' && rmdir '" + gone + "' && PP_HOME='" + home.root() + "' '" + pp + "' ls > /dev/null 2>&1").c_str()) == 0);
 }
