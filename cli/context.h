@@ -13,7 +13,7 @@ namespace pp::cli {
 struct Context {
     rundir::Home home;
     rundir::Environment environment;
-    std::string working_directory;
+    std::string working_directory;  ///< empty: it has been removed
 };
 
 using Words = std::vector<std::string>;

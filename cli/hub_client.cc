@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "cli/caller.h"
 #include "cli/failure.h"
+#include "cli/output/print.h"
 #include "protocol/os/daemon.h"
 #include "protocol/os/ofd_lock.h"
 #include "protocol/os/proc.h"
@@ -56,10 +58,15 @@ Exit exit_of(const std::string& status) {
     return Exit::failed;
 }
 
-/// What a program said as it was started: "ready", or "error: …".
+/// What a program said as it was started: "ready", and then what a person ought to know; or "error: …".
 std::string complaint(std::string said) {
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (said == "ready") return {};
+    if (said.starts_with("ready\n")) {
+        std::istringstream problems{said.substr(6)};
+        for (std::string problem; std::getline(problems, problem);) say(printable(problem));
+        return {};
+    }
     if (said.starts_with("error: ")) return said.substr(7);
     return said.empty() ? "it ended at once" : said;
 }

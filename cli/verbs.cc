@@ -6,6 +6,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/output/print.h"
+#include "protocol/rundir/nearest.h"
 
 namespace pp::cli {
 namespace {
@@ -54,6 +55,20 @@ Words without_first(const Words& words) {
     return {words.begin() + 1, words.end()};
 }
 
+/// "pp stopp web": what is no program may have been meant for a verb.
+int run_what_may_be_a_verb(const Context& context, const Words& words) {
+    try {
+        return run_command(context, words);
+    } catch (const Failure& failure) {
+        std::vector<std::string> names;
+        for (const auto& one : verbs()) names.emplace_back(one.name);
+        const auto meant =
+            failure.exit() == Exit::no_program ? rundir::find_nearest(words.front(), names) : std::nullopt;
+        if (!meant) throw;
+        throw Failure{failure.exit(), std::string{failure.what()} + "; did you mean 'pp " + *meant + "'?"};
+    }
+}
+
 }  // namespace
 
 std::span<const Verb> verbs() {
@@ -91,7 +106,7 @@ int dispatch(const Context& context, const Words& words) {
         throw Failure{Exit::usage,
                       "'" + printable(first) + "' is no verb; options of run come behind 'pp run'"};
     const Verb* verb = find_verb(first);
-    if (verb == nullptr) return run_command(context, words);
+    if (verb == nullptr) return run_what_may_be_a_verb(context, words);
     if (verb->function == nullptr) throw Failure{Exit::usage, "'" + first + "' is not in this version yet"};
     return verb->function(context, without_first(words));
 }

@@ -194,6 +194,7 @@ HubStatus Hub::status() const {
     status.history_problem = parts_->history.problem();
     if (status.history_problem.empty()) status.history_problem = parts_->history.replaced();
     status.sandbox = sandbox_;
+    status.settings_problems = setup_.settings.problems;
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace pp::hub {
 
@@ -21,6 +22,8 @@ struct HubStatus {
     std::string port_problem;
     std::string history_problem;
     std::string sandbox;
+    std::vector<std::string>
+        settings_problems;  ///< what of the configuration was not understood, and what holds instead
 };
 
 }  // namespace pp::hub

@@ -101,6 +101,13 @@ std::uint32_t current_file_mode_mask() {
     return mask;
 }
 
+/// "ready", and a line for each thing in the configuration that whoever started us ought to hear of.
+std::string ready_text(const pp::hub::Settings& settings) {
+    std::string text = "ready\n";
+    for (const auto& problem : settings.problems) text += problem + "\n";
+    return text;
+}
+
 int serve(const Options& options) {
     const auto environment = pp::rundir::current_environment(environ);
     const auto home = pp::rundir::Home::from_environment(environment, ::geteuid());
@@ -133,7 +140,7 @@ int serve(const Options& options) {
                          {home, log, settings, environment, limit_value(limit.rlim_cur),
                           limit_value(limit.rlim_max), current_file_mode_mask(), [&] {
                               locks.starting->release();
-                              pp::os::report_ready("ready\n");
+                              pp::os::report_ready(ready_text(settings));
                           }}};
         loop.run();
     } catch (const std::exception& error) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
@@ -29,6 +30,12 @@ json clear_each(const Context& context, const std::vector<std::string>& names) {
     return all;
 }
 
+/// Of one that was kept: that it lives needs no telling.
+bool is_finished(const Context& context, const json& kept) {
+    const auto number = rundir::find_process_number(kept.value("id", ""));
+    return number && !is_live(rundir::read_process_files(context.home, *number));
+}
+
 std::string words_for(const json& value) {
     return printable(value.is_string() ? value.get<std::string>() : value.dump());
 }
@@ -48,8 +55,9 @@ int clear_command(const Context& context, const Words& words) {
     if (names.empty() != all_of_them)
         throw Failure{Exit::usage, "name the processes, or give --all for every one that has finished"};
 
-    const json result = all_of_them ? json::parse(ask_hub(context, "clear", R"({"project":"all"})").result)
-                                    : clear_each(context, names);
+    const json result = all_of_them
+                            ? json::parse(ask_hub(context, "clear", R"({"all":true,"project":"all"})").result)
+                            : clear_each(context, names);
     const auto cleared = result.value("cleared", json::array());
     const auto kept = result.value("kept", json::array());
     if (as_json) {
@@ -57,10 +65,12 @@ int clear_command(const Context& context, const Words& words) {
     } else {
         for (const auto& one : cleared) print(words_for(one) + " cleared\n");
         for (const auto& one : kept) {
-            if (!all_of_them)
+            if (!all_of_them || is_finished(context, one))
                 say(words_for(one.value("id", json{})) + " is kept: " + words_for(one.value("why", json{})));
         }
-        if (cleared.empty() && all_of_them) say("nothing has finished");
+        const bool told =
+            std::any_of(kept.begin(), kept.end(), [&](const auto& one) { return is_finished(context, one); });
+        if (cleared.empty() && all_of_them && !told) say("nothing has finished");
     }
     return code(!all_of_them && !kept.empty() ? Exit::failed : Exit::done);
 }

@@ -1,8 +1,8 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
-#include "cli/nearest.h"
 #include "cli/output/print.h"
 #include "cli/verbs.h"
+#include "protocol/rundir/nearest.h"
 
 namespace pp::cli {
 
@@ -15,7 +15,7 @@ int help_command(const Context& context, const Words& words) {
     if (verb == nullptr) {
         std::vector<std::string> names;
         for (const auto& one : verbs()) names.emplace_back(one.name);
-        const auto near = find_nearest(words.front(), names);
+        const auto near = rundir::find_nearest(words.front(), names);
         throw Failure{Exit::usage, "'" + printable(words.front()) + "' is no verb" +
                                        (near ? "; did you mean '" + *near + "'?" : "; 'pp help' lists them")};
     }

@@ -36,6 +36,9 @@ bool stop_hub(const Context& context) {
 }
 
 int serve(const Context& context) {
+    if (const auto hub = find_hub(context.home))
+        throw Failure{Exit::failed,
+                      "a hub runs already, pid " + std::to_string(hub->pid()) + "; 'pp hub stop' ends it"};
     const auto program = os::sibling_program("pp-hub");
     const os::CStrings argv{{program}};
     const os::CStrings environment{environment_for_hub(context)};
@@ -56,6 +59,8 @@ int hub_command(const Context& context, const Words& words) {
     arguments.parse(words);
 
     const auto asked = what.value_or("status");
+    if (asked == "status" && as_json && !find_hub(context.home))
+        print(nlohmann::json{{"pid", nullptr}, {"home", context.home.run()}}.dump() + "\n");
     if (asked == "status" && !find_hub(context.home))
         throw Failure{Exit::no_hub, "no hub runs; processes live without it, and 'pp hub start' starts one"};
     if (asked == "start" || asked == "status") return show_status(context, as_json);

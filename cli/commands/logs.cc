@@ -160,13 +160,15 @@ void follow(const Context& context, const rundir::ProcessFiles& files, const Str
             .on_restart =
                 [](const ring::Lifecycle& life) { say("restarted (run " + std::to_string(life.run) + ")"); },
             .on_idle = [&] { printer.flush(); },
+            .on_run_end = {},
             .on_end = on_end});
     follower->look();
     loop.run();
 }
 
 int logs(const Context& context, const LogsOptions& options) {
-    const auto files = find_target(context, options.process);
+    const auto files =
+        options.follow ? find_watched_target(context, options.process) : find_target(context, options.process);
     auto reader = ring::Reader::find(rundir::ring_paths(context.home, files.number));
     if (!reader) throw Failure{Exit::failed, spoken_name(files) + " has no log yet"};
     if (reader->unverified())

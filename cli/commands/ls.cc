@@ -15,6 +15,7 @@
 #include "cli/output/terminal_size.h"
 #include "cli/target.h"
 #include "protocol/os/error.h"
+#include "protocol/rundir/naming.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::cli {
@@ -32,9 +33,7 @@ std::string real_path(const std::string& path) {
 }
 
 bool lies_in(const rundir::ProcessFiles& files, const std::string& project) {
-    if (!files.launch) return false;
-    const auto& directory = files.launch->working_directory;
-    return files.launch->project == project || directory == project || directory.starts_with(project + "/");
+    return files.launch && rundir::belongs_to(files.launch->working_directory, files.launch->project, project);
 }
 
 /// Leaves the live ones and the newest of the finished; says how many went.

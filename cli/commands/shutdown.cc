@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
@@ -19,19 +21,29 @@ namespace {
 
 using nlohmann::json;
 
-std::size_t count_live(const Context& context) {
-    const auto all = read_all_processes(context.home);
-    return static_cast<std::size_t>(
-        std::count_if(all.begin(), all.end(), [](const auto& one) { return is_live(one); }));
+/// What descendants of a finished process do is nobody's to end unasked either.
+std::vector<rundir::ProcessFiles> find_live(const Context& context) {
+    auto all = read_all_processes(context.home);
+    std::erase_if(all, [](const auto& one) { return !is_live(one) && one.lifecycle().descendants == 0; });
+    return all;
+}
+
+/// "2 processes live (web (p1), what db (p2) started)"
+std::string spoken(const std::vector<rundir::ProcessFiles>& live) {
+    std::string names;
+    for (const auto& one : live)
+        names += (names.empty() ? "" : ", ") + (is_live(one) ? "" : std::string{"what is left of "}) +
+                 spoken_name(one);
+    return std::to_string(live.size()) + (live.size() == 1 ? " process lives (" : " processes live (") +
+           names + ")";
 }
 
 /// "stop" or "leave".
-std::string ask_person(std::size_t live) {
+std::string ask_person(const std::vector<rundir::ProcessFiles>& live) {
     if (!KeyPrompt::can_ask())
-        throw Failure{Exit::failed, std::to_string(live) +
-                                        " processes live: say --stop to end them too, or --leave to "
-                                        "leave them running"};
-    say(std::to_string(live) + " processes live: [s]top them too, [l]eave them running, or [c]ancel? ");
+        throw Failure{Exit::failed,
+                      spoken(live) + ": say --stop to end them too, or --leave to leave them running"};
+    say(spoken(live) + ": [s]top them too, [l]eave them running, or [c]ancel? ");
     const RawKeys keys{STDIN_FILENO};
     char key = 0;
     while (::read(STDIN_FILENO, &key, 1) == 1) {
@@ -60,18 +72,25 @@ int shutdown_command(const Context& context, const Words& words) {
     arguments.parse(words);
     if (stop && leave) throw Failure{Exit::usage, "--stop and --leave exclude each other"};
 
-    const auto live = count_live(context);
-    if (live == 0 && !find_hub(context.home) && !os::OfdLock::is_held(context.home.keeper_lock())) {
+    const auto live = find_live(context);
+    if (live.empty() && !find_hub(context.home) && !os::OfdLock::is_held(context.home.keeper_lock())) {
+        if (as_json)
+            print(json{{"stopped", json::array()}, {"left", json::array()}, {"problems", json::array()}}
+                      .dump() +
+                  "\n");
         say("nothing of pp runs");
         return code(Exit::done);
     }
-    std::string processes = leave ? "leave" : "stop";
-    if (live > 0 && !stop && !leave) processes = ask_person(live);
+    json question = json::object();  // unsaid, the hub refuses if something has come to life meanwhile
+    if (stop || leave)
+        question["processes"] = stop ? "stop" : "leave";
+    else if (!live.empty())
+        question["processes"] = ask_person(live);
 
     const auto hub = find_or_start_hub(context);
     os::Loop loop;
     HubClient client{loop, context};
-    const auto answer = client.wait_for("shutdown", json{{"processes", processes}}.dump());
+    const auto answer = client.wait_for("shutdown", question.dump());
     if (!answer.lost) required(answer);
     hub.wait_for_end();
     const auto result = json::parse(answer.result, nullptr, false);

@@ -64,7 +64,7 @@ class Waiting {
     /// `on_end` is called once, from look().
     Waiting(os::Loop& loop, const Context& context, rundir::ProcessFiles files, OnEnd on_end)
         : context_{context}, files_{std::move(files)}, run_{files_.lifecycle().run}, on_end_{std::move(on_end)} {
-        if (is_live(files_))
+        if (is_live(files_) || rundir::is_unwatched(files_))
             page_ = std::make_unique<PageWatch>(loop, context.home.state_page(files_.number), [this] { look(); });
     }
 
@@ -120,7 +120,7 @@ int wait_command(const Context& context, const Words& words) {
         if (result == 0) result = exit_code;
         if (std::all_of(targets.begin(), targets.end(), [](const Waiting& one) { return one.has_ended(); })) loop.stop();
     };
-    for (const auto& name : names) targets.emplace_back(loop, context, find_target(context, name), on_end);
+    for (const auto& name : names) targets.emplace_back(loop, context, find_watched_target(context, name), on_end);
     os::Loop::Timer timer{loop, [&] { loop.stop(); }};
     if (timeout) timer.set(patience);
     for (auto& target : targets) target.look();

@@ -62,6 +62,7 @@ void Follower::look() {
     if (ended_ || !open()) return;
     const auto seen = page_->seen();
     lifecycle_ = reader_->refresh().lifecycle;
+    if (held_) return watch_for_end(seen);
     if (!owner_.has_room()) return;  // the owner calls again
     give_out();
     if (ended_ || !owner_.has_room() || again_.armed()) return;
@@ -69,11 +70,29 @@ void Follower::look() {
     page_->arm(seen);
 }
 
+void Follower::hold(bool held) {
+    held_ = held;
+    look();
+}
+
+bool Follower::main_has_ended() const {
+    return lifecycle_ && lifecycle_->run == start_.run && lifecycle_->state == ring::LifeState::finished;
+}
+
+bool Follower::run_has_ended() {
+    if (reader_) lifecycle_ = reader_->refresh().lifecycle;
+    return main_has_ended();
+}
+
+void Follower::watch_for_end(std::uint32_t seen) {
+    if (!main_has_ended()) return page_->arm(seen);
+    if (owner_.on_run_end) owner_.on_run_end();
+}
+
 /// How far may be shown as things stand.
 std::uint64_t Follower::limit() const {
     if (lifecycle_->run > start_.run) return lifecycle_->start_cursor;
-    const bool finished = lifecycle_->run == start_.run && lifecycle_->state == ring::LifeState::finished;
-    return finished && start_.until == FollowUntil::run_ends ? lifecycle_->end_cursor : UINT64_MAX;
+    return main_has_ended() && start_.until == FollowUntil::run_ends ? lifecycle_->end_cursor : UINT64_MAX;
 }
 
 void Follower::give_out() {

@@ -39,6 +39,8 @@ class Follower {
         std::function<void(const ring::Lifecycle&)> on_restart;
         /// All that there is has been given out; more may come. May be left empty.
         std::function<void()> on_idle;
+        /// While held: the run that is waited for has ended. May be left empty.
+        std::function<void()> on_run_end;
         /// Everything has been given out. The last call.
         std::function<void(const ring::Lifecycle&)> on_end;
     };
@@ -51,6 +53,11 @@ class Follower {
     /// Goes on, after construction and whenever there is room again.
     void look();
 
+    /// Gives nothing out until it is let go, and goes on then; on_run_end tells of an end meanwhile.
+    void hold(bool held);
+    /// Whether main has ended, as the page says now.
+    [[nodiscard]] bool run_has_ended();
+
     /// The newest state that was seen.
     [[nodiscard]] const std::optional<ring::Lifecycle>& lifecycle() const { return lifecycle_; }
 
@@ -61,6 +68,8 @@ class Follower {
     void give(const ring::Piece& piece);
     void next_run();
     void end();
+    void watch_for_end(std::uint32_t seen);
+    [[nodiscard]] bool main_has_ended() const;
     [[nodiscard]] std::uint64_t limit() const;
     [[nodiscard]] bool log_over() const;
 
@@ -76,6 +85,7 @@ class Follower {
     os::UniqueFd files_notify_;
     std::unique_ptr<os::Loop::Watch> files_watch_;
     os::Loop::Timer again_;
+    bool held_ = false;
     bool ended_ = false;
 };
 

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "cli/output/print.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::cli {
@@ -41,7 +40,7 @@ LogPrinter::LogPrinter(Options options, Write write)
 void LogPrinter::feed(const ring::Piece& piece) {
     if (piece.lost > 0) {
         flush();
-        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+        losses_.add(piece.lost);
     }
     if (by_lines()) return feed_lines(piece);
     if (!options_.plain) return write_(piece.text());
@@ -111,6 +110,7 @@ void LogPrinter::release() {
 }
 
 void LogPrinter::finish() {
+    losses_.finish();
     for (const auto stream :
          {ring::Stream::merged, ring::Stream::out, ring::Stream::err, ring::Stream::note}) {
         if (!unfinished_[lane_of(stream)].text.empty()) end_line(stream);

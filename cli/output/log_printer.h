@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cli/line_filter.h"
+#include "cli/output/loss_notice.h"
 #include "protocol/ring/plain_text.h"
 #include "protocol/ring/tail.h"
 
@@ -59,6 +60,7 @@ class LogPrinter {
     std::array<Line, 4> unfinished_;  ///< by stream
     std::deque<std::string> held_;
     bool holding_;
+    LossNotice losses_;
 };
 
 }  // namespace pp::cli

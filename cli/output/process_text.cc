@@ -42,11 +42,18 @@ Colour colour_of(const json& process) {
     return outcome == "killed" || outcome == "unknown" ? Colour::yellow : Colour::dim;
 }
 
+/// Of a finished one: what it started and left behind.
+std::string living_on(const json& process) {
+    const auto count = process.is_object() ? process.value("descendants", 0u) : 0u;
+    if (count == 0) return "";
+    return ", " + std::to_string(count) + (count == 1 ? " lives on" : " live on");
+}
+
 /// What `ls` shows under STATE: of a finished one, how it ended.
 std::string state_word(const json& process) {
     const auto outcome = field(process, "outcome");
-    if (finished(process) && !outcome.empty()) return outcome;
-    return field(process, "state");
+    if (finished(process) && !outcome.empty()) return outcome + living_on(process);
+    return field(process, "state") + (process.contains("unwatched") ? ", unwatched" : "");
 }
 
 std::string exit_word(const json& process) {
@@ -133,7 +140,7 @@ std::string end_text(const json& process) {
 std::string process_line(const json& process) {
     const auto name = field(process, "name") + " (" + field(process, "id") + ")";
     if (field(process, "state") == "damaged") return name + " is damaged: " + field(process, "damage");
-    if (finished(process)) return name + " has finished: " + or_dash(end_text(process));
+    if (finished(process)) return name + " has finished: " + or_dash(end_text(process)) + living_on(process);
     const auto pid = field(process, "pid");
     return name + " is " + field(process, "state") + (pid.empty() ? "" : ", pid " + pid) + ", run " +
            field(process, "run");
@@ -198,6 +205,8 @@ std::string hub_text(const json& status) {
     Lines lines;
     for (const auto& [key, title] : kLines) lines.add(title, field(status, key));
     lines.add("sandbox", field(status, "sandbox"));
+    for (const auto& problem : status.value("settings_problems", json::array()))
+        lines.add("problem", printable(problem.get<std::string>()));
     return lines.take();
 }
 

@@ -11,7 +11,7 @@
 namespace pp::cli {
 namespace {
 
-constexpr std::string_view kQuestion = "\r\npp: stop · detach · keep watching [s/d/k] ";
+constexpr std::string_view kQuestion = "\r\npp: stop · detach · keep watching [s/d/k], Ctrl-C again detaches: ";
 
 void tell(std::string_view text) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -73,12 +73,17 @@ KeyPrompt::KeyPrompt(os::Loop& loop, std::function<void(Choice)> on_choice)
     tell(kQuestion);
 }
 
+KeyPrompt::~KeyPrompt() {
+    if (!answered_) tell("\r\n");
+}
+
 void KeyPrompt::on_readable() {
     char key = 0;
     const ssize_t got = ::read(STDIN_FILENO, &key, 1);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
     const auto choice = got <= 0 ? std::optional{Choice::detach} : choice_of(key);
     if (!choice) return;
+    answered_ = true;
     tell(word_for(*choice));
     const auto answer = on_choice_;  // it may end this prompt
     answer(*choice);

@@ -25,14 +25,18 @@ class RawKeys {
 
 enum class Choice { stop, detach, keep };
 
-/// Asks on stderr what is to become of the process; one key answers. It is taken down by its answer, and by
-/// its end.
+/// Asks on stderr what is to become of the process; one key answers. It is taken down by its answer, by another Ctrl-C,
+/// and by the end of the process.
 class KeyPrompt {
   public:
     /// stdin and stderr are a terminal, and we are in its foreground.
     static bool can_ask();
 
     KeyPrompt(os::Loop& loop, std::function<void(Choice)> on_choice);
+    /// Unanswered, it leaves its line, so that what comes next begins one.
+    ~KeyPrompt();
+    KeyPrompt(const KeyPrompt&) = delete;
+    KeyPrompt& operator=(const KeyPrompt&) = delete;
 
   private:
     void on_readable();
@@ -40,6 +44,7 @@ class KeyPrompt {
     RawKeys keys_;
     std::function<void(Choice)> on_choice_;
     os::Loop::Watch watch_;
+    bool answered_ = false;
 };
 
 }  // namespace pp::cli

@@ -12,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-/// How long --detach watches a silent program: long enough for one that fails at once, too short to be a wait.
+/// How long --detach watches a silent program: long enough for one that fails at once, too short to be a
+/// wait.
 constexpr double kSettleSeconds = 0.4;
 constexpr std::string_view kShellSyntax = " \t\n|&;<>()$`\"'\\*?[]{}#~=!%";
 
@@ -63,6 +64,7 @@ RunOptions parse_run(const Words& words) {
     arguments.flag("--pty", options.terminal, "run it on a terminal of its own, in the size of this one");
     arguments.option("--streams", options.streams, "HOW",
                      "stdout and stderr in one pipe or two: merged or split");
+    arguments.option("--log-size", options.log_size, "SIZE", "bytes of output kept: 64K to 1G (16M)");
     arguments.flag("--raw", raw, "reserved: what the command wrote is shown as it is anyway");
     arguments.flag("--json", options.json, "with -d: print it as JSON");
 
@@ -78,6 +80,11 @@ RunOptions parse_run(const Words& words) {
         throw Failure{Exit::usage, "--streams is '" + *options.streams + "'; it must be merged or split"};
     if (options.terminal && options.streams)
         throw Failure{Exit::usage, "--pty and --streams exclude each other: a terminal has one stream"};
+    if (options.terminal && options.pass_stdin)
+        throw Failure{
+            Exit::usage,
+            "--pty and --stdin exclude each other for now: this terminal would echo every line once more; "
+            "leave --stdin out, and type with: pp send NAME TEXT --enter"};
     if (options.json && !options.detach)
         throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
     if (options.command.empty())
@@ -90,11 +97,16 @@ RunOptions parse_run(const Words& words) {
 std::string start_arguments(const RunOptions& options, const std::string& working_directory,
                             const std::optional<std::string>& streams,
                             const std::optional<TerminalSize>& size) {
+    if (working_directory.empty() && !options.directory.value_or("").starts_with('/'))
+        throw Failure{
+            Exit::failed,
+            "the directory you are in has been removed; give another with --dir, as an absolute path"};
     json arguments;
     arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
     arguments["working_directory"] =
         options.directory ? absolute(*options.directory, working_directory) : working_directory;
-    arguments["wait"] = options.detach ? json{{"for", "settled"}, {"timeout", kSettleSeconds}} : json{{"for", "none"}};
+    arguments["wait"] =
+        options.detach ? json{{"for", "settled"}, {"timeout", kSettleSeconds}} : json{{"for", "none"}};
     if (options.name) arguments["name"] = *options.name;
     if (!options.environment.empty()) arguments["environment"] = options.environment;
     if (options.replace) arguments["replace"] = true;
@@ -110,6 +122,7 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
         more["streams"] = *streams;
     }
     if (options.pass_stdin) more["stdin"] = "pipe";
+    if (options.log_size) more["log"] = {{"size", *options.log_size}};
     if (!more.empty()) arguments["options"] = more;
     try {
         return arguments.dump();
@@ -118,6 +131,9 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
             if (printable(word).find("\uFFFD") != std::string::npos)
                 throw Failure{Exit::usage, "argument '" + printable(word) + "' is not valid UTF-8"};
         }
+        if (!options.directory && printable(working_directory).find("\uFFFD") != std::string::npos)
+            throw Failure{Exit::usage, "the directory you are in, '" + printable(working_directory) +
+                                           "', is not valid UTF-8; give another with --dir"};
         throw Failure{Exit::usage, "a name, label, directory or variable is not valid UTF-8"};
     }
 }

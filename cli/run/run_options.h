@@ -26,6 +26,7 @@ struct RunOptions {
     bool terminal = false;  ///< the child gets a terminal of its own
     bool json = false;
     std::optional<std::string> streams;  ///< merged | split, as given
+    std::optional<std::string> log_size;  ///< as `start` takes it: "64M"
     Words command;
 
     /// One word with blanks or shell syntax is a string for the hub to take apart, all else an argv.

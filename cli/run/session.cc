@@ -21,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kSignalBase = 128;
+constexpr const char* kGrace = "5 s";  // what the hub gives where nobody says otherwise
 
 }  // namespace
 
@@ -51,8 +52,8 @@ RunSession::RunSession(const Context& context, RunOptions options)
       error_{loop_, STDERR_FILENO, {[this] { on_room(); }, [] {}}} {}
 
 int RunSession::run() {
-    const auto arguments =
-        start_arguments(options_, context_.working_directory, wanted_streams(context_, options_), find_terminal_size());
+    const auto arguments = start_arguments(options_, context_.working_directory,
+                                           wanted_streams(context_, options_), find_terminal_size());
     hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));
@@ -88,6 +89,7 @@ void RunSession::follow(const std::string& id, std::uint64_t cursor, std::uint32
             .on_restart =
                 [](const ring::Lifecycle& life) { say("restarted (run " + std::to_string(life.run) + ")"); },
             .on_idle = {},
+            .on_run_end = [this] { on_end_while_asking(); },
             .on_end = [this](const ring::Lifecycle& life) { on_end(life); }});
     if (options_.pass_stdin) pass_stdin();
     follower_->look();
@@ -107,8 +109,7 @@ bool RunSession::has_room() const {
 }
 
 void RunSession::on_piece(const ring::Piece& piece) {
-    if (piece.lost > 0)
-        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+    if (piece.lost > 0) losses_.add(piece.lost);
     const bool to_error = piece.stream == ring::Stream::err || piece.stream == ring::Stream::note;
     (to_error ? error_ : out_).put(piece.text());
 }
@@ -128,6 +129,7 @@ void RunSession::on_end(const ring::Lifecycle& lifecycle) {
 void RunSession::finish(int exit_code) {
     exit_code_ = exit_code;
     prompt_.reset();
+    losses_.finish();
     if (!out_.busy() && !error_.busy()) loop_.stop();
 }
 
@@ -174,13 +176,30 @@ void RunSession::on_interrupt() {
             break;
     }
     if (!KeyPrompt::can_ask()) return detach();
+    ask();
+}
+
+/// Nothing is shown while a key is waited for: it would tear the question apart.
+void RunSession::ask() {
     if (stdin_) stdin_->pause(true);
     prompt_ = std::make_unique<KeyPrompt>(loop_, [this](Choice choice) { on_choice(choice); });
+    follower_->hold(true);
+}
+
+void RunSession::stop_asking() {
+    prompt_.reset();
+    if (stdin_) stdin_->pause(false);
+    follower_->hold(false);
+}
+
+/// There is nothing left to choose: what is still to be shown comes, and then the end.
+void RunSession::on_end_while_asking() {
+    prompt_.reset();
+    say(name_ + " has ended meanwhile");
+    stop_asking();
 }
 
 void RunSession::on_choice(Choice choice) {
-    prompt_.reset();
-    if (stdin_) stdin_->pause(false);
     switch (choice) {
         case Choice::detach:
             return detach();
@@ -190,12 +209,19 @@ void RunSession::on_choice(Choice choice) {
         case Choice::keep:
             break;
     }
-    follower_->look();
+    stop_asking();
 }
 
+/// What has ended is not left: its end is shown instead.
 void RunSession::detach() {
+    if (follower_->run_has_ended()) return stop_asking();
     prompt_.reset();
-    say(name_ + " (" + id_ + ") is left running; come back with: pp logs -f " +
+    losses_.finish();
+    const auto& life = follower_->lifecycle();
+    const bool stopping = life && life->state == ring::LifeState::stopping;
+    say(name_ + " (" + id_ + ") is " +
+        (stopping ? "being stopped; how it ends says: pp status "
+                  : "left running; come back with: pp logs -f ") +
         (name_.empty() ? id_ : name_));
     exit_code_ = code(Exit::done);
     loop_.stop();
@@ -203,7 +229,9 @@ void RunSession::detach() {
 
 /// `again` is for somebody who has asked already and will not wait for the grace to pass.
 void RunSession::stop(bool again) {
-    stop_asked_ = true;
+    if (!std::exchange(stop_asked_, true))
+        say(name_ + " is being stopped; KILL follows in " + kGrace + ", or at once after Ctrl-C" +
+            (options_.on_exit == OnExit::ask ? " and s" : " again"));
     json arguments{{"process", id_}};
     if (again) arguments["force"] = true;
     try {

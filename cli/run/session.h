@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/follow/follower.h"
 #include "cli/hub_client.h"
+#include "cli/output/loss_notice.h"
 #include "cli/output/sink.h"
 #include "cli/run/key_prompt.h"
 #include "cli/run/run_options.h"
@@ -34,6 +35,9 @@ class RunSession {
     void on_end(const ring::Lifecycle& lifecycle);
     void on_room();
     void on_choice(Choice choice);
+    void ask();
+    void stop_asking();
+    void on_end_while_asking();
     void follow(const std::string& id, std::uint64_t cursor, std::uint32_t run);
     void pass_stdin();
     void stop(bool again);
@@ -50,6 +54,7 @@ class RunSession {
     HubClient hub_;
     Sink out_;
     Sink error_;
+    LossNotice losses_;
     std::unique_ptr<Follower> follower_;
     std::unique_ptr<StdinPump> stdin_;
     std::unique_ptr<KeyPrompt> prompt_;

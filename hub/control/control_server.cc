@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "hub/process/nearest.h"
 #include "protocol/os/pid_fd.h"
+#include "protocol/rundir/nearest.h"
 #include "protocol/rundir/process_view.h"
 #include "protocol/wire/codec.h"
 
@@ -54,7 +54,7 @@ Caller caller_of(const wire::Request& request) {
 std::string unknown_operation(const std::string& name) {
     std::vector<std::string> known;
     for (const auto& tool : tools()) known.push_back(tool.name);
-    const auto meant = nearest(name, known);
+    const auto meant = rundir::find_nearest(name, known);
     return "this hub (" PP_VERSION ") knows no operation '" + name + "'" +
            (meant ? "; did you mean '" + *meant + "'?" : "");
 }

@@ -31,6 +31,8 @@ std::string why_kept(const Context& context, const rundir::ProcessFiles& files) 
     if (files.lifecycle().descendants > 0)
         return "processes that it started live on (" + std::to_string(files.lifecycle().descendants) +
                "); stop it first";
+    if (files.held && files.lifecycle().drained != 0)
+        return shim_text(context, files.number) + " is about to end; clear it again in a moment";
     if (files.held) return "its output is still being read: something holds its pipes open";
     return {};
 }
@@ -46,7 +48,8 @@ std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& a
     const std::string& project = arguments.target.project.empty() ? caller.project : arguments.target.project;
     std::vector<std::uint64_t> found;
     for (const auto& [number, row] : context.registry.table().rows()) {
-        if (project.empty() || project == "all" || row.project == project) found.push_back(number);
+        if (project.empty() || project == "all" || rundir::belongs_to(row.directory, row.project, project))
+            found.push_back(number);
     }
     return found;
 }
@@ -72,7 +75,9 @@ class Clearing : public std::enable_shared_from_this<Clearing> {
 
     void begin() {
         for (const auto process : processes_) {
-            if (!is_ending(context_, context_.registry.refresh(process))) continue;
+            const auto& files = context_.registry.refresh(process);
+            if (!is_ending(context_, files)) continue;
+            let_shim_go(files);
             changes_.push_back(context_.registry.on_change(process, [weak = weak_from_this()] {
                 if (const auto self = weak.lock()) self->look();
             }));
@@ -82,6 +87,12 @@ class Clearing : public std::enable_shared_from_this<Clearing> {
     }
 
   private:
+    /// It waits until the history has what it told; that is to be forgotten, and on a full disk is never kept.
+    void let_shim_go(const rundir::ProcessFiles& files) {
+        const bool is_over = files.state && files.state->this_boot && files.lifecycle().drained != 0;
+        if (is_over) context_.fleet.acknowledge(files.number, files.state->next_event - 1);
+    }
+
     void look() {
         const bool any_ending = std::any_of(processes_.begin(), processes_.end(), [this](auto process) {
             return context_.registry.knows(process) && is_ending(context_, context_.registry.files(process));

@@ -6,33 +6,6 @@
 #include "protocol/rundir/process_view.h"
 
 namespace pp::hub {
-namespace {
-
-constexpr std::size_t kMaxListed = 10;
-
-std::string list_of(const Registry& registry, const std::vector<std::uint64_t>& numbers) {
-    std::string text;
-    std::size_t listed = 0;
-    for (const auto number : numbers) {
-        if (listed++ == kMaxListed)
-            return text + ", and " + std::to_string(numbers.size() - kMaxListed) + " more";
-        text += (text.empty() ? "" : ", ") + describe(registry.files(number));
-    }
-    return text;
-}
-
-[[noreturn]] void refuse_unknown(const std::string& asked, const NoneSuch& none) {
-    const bool is_pid = !asked.empty() && asked.find_first_not_of("0123456789") == std::string::npos;
-    if (is_pid)
-        throw Refusal(Refusal::Kind::not_found, "pid " + asked +
-                                                    " is not the main process of anything that pp runs; "
-                                                    "list shows what there is");
-    std::string text = "there is no process '" + asked + "'";
-    if (none.nearest) text += "; did you mean '" + *none.nearest + "'?";
-    throw Refusal(Refusal::Kind::not_found, text + (none.nearest ? "" : "; list shows what there is"));
-}
-
-}  // namespace
 
 std::string describe(const rundir::ProcessFiles& files) {
     const std::string id = rundir::process_id(files.number);
@@ -45,20 +18,18 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
     if (target.process.empty())
         throw Refusal(Refusal::Kind::usage, "process is empty; give an id (p3), a pid, a name or a command");
     const std::string& project = target.project.empty() ? caller.project : target.project;
-    const auto found = context.registry.table().find({target.process, project, caller.directory});
-    if (const auto* number = std::get_if<std::uint64_t>(&found)) return *number;
-    if (const auto* ambiguous = std::get_if<Ambiguous>(&found))
-        throw Refusal(Refusal::Kind::ambiguous, "'" + target.process + "' may be one of several: " +
-                                                    list_of(context.registry, ambiguous->hits) +
-                                                    "; name it by its id");
-    refuse_unknown(target.process, std::get<NoneSuch>(found));
+    const rundir::Asked asked{target.process, project, caller.directory};
+    const auto lookup = context.registry.table().find(asked);
+    if (lookup.hits.size() == 1) return lookup.hits.front()->number;
+    throw Refusal(lookup.hits.empty() ? Refusal::Kind::not_found : Refusal::Kind::ambiguous,
+                  rundir::refusal_text(lookup, asked));
 }
 
 void refuse_doubtful(const Context& context, const rundir::ProcessFiles& files) {
     const auto doubt = context.registry.doubt(files);
     if (doubt.empty()) return;
-    throw Refusal(Refusal::Kind::failed, describe(files) + " is damaged, and whether it runs is not known: " + doubt +
-                                             "; stop it, clear it, and start it anew");
+    throw Refusal(Refusal::Kind::failed, describe(files) + " is damaged, and whether it runs is not known: " +
+                                             doubt + "; stop it, clear it, and start it anew");
 }
 
 void refuse_own_tree(const Context& context, std::uint64_t process, const Caller& caller) {
@@ -71,9 +42,10 @@ void refuse_own_tree(const Context& context, std::uint64_t process, const Caller
          stat = os::find_proc_stat(stat->parent))
         is_own = stat->pid == main_pid;
     if (is_own)
-        throw Refusal(Refusal::Kind::failed, describe(files) +
-                                                 " is what you run in: it would end you too; ask from "
-                                                 "elsewhere, or insist with force: true (on the command line: --force)");
+        throw Refusal(Refusal::Kind::failed,
+                      describe(files) +
+                          " is what you run in: it would end you too; ask from "
+                          "elsewhere, or insist with force: true (on the command line: --force)");
 }
 
 }  // namespace pp::hub

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "hub/process/nearest.h"
 #include "hub/refusal.h"
+#include "protocol/rundir/nearest.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::hub {
@@ -25,7 +25,7 @@ std::vector<const rundir::ProcessFiles*> list(const Context& context, const List
     const auto states = listable_states();
     if (!arguments.state.empty() &&
         std::find(states.begin(), states.end(), arguments.state) == states.end()) {
-        const auto meant = nearest(arguments.state, states);
+        const auto meant = rundir::find_nearest(arguments.state, states);
         throw Refusal(Refusal::Kind::usage, "there is no state '" + arguments.state + "'; " +
                                                 (meant ? "did you mean '" + *meant + "'?"
                                                        : "give live, running, stopping or finished"));
@@ -36,7 +36,9 @@ std::vector<const rundir::ProcessFiles*> list(const Context& context, const List
     for (const auto number : context.registry.numbers()) {
         const auto& files = context.registry.look(number);
         const auto& launch = files.launch ? *files.launch : kUnknown;
-        if (!project.empty() && project != "all" && launch.project != project) continue;
+        if (!project.empty() && project != "all" &&
+            !rundir::belongs_to(launch.working_directory, launch.project, project))
+            continue;
         if (!arguments.name.empty() && launch.name != arguments.name) continue;
         if (!arguments.owner.empty() && launch.owner_kind != arguments.owner &&
             launch.owner_client != arguments.owner)

@@ -58,10 +58,7 @@ std::string real_directory(const StartArguments& arguments, const Caller& caller
 
 /// A process belongs to the caller's project if its directory lies inside it, else to its own directory's.
 std::string project_for(const std::string& directory, const std::string& callers) {
-    if (!callers.empty() &&
-        (directory == callers || directory.starts_with(callers == "/" ? "/" : callers + "/")))
-        return callers;
-    return rundir::project_of(directory);
+    return rundir::lies_inside(directory, callers) ? callers : rundir::project_of(directory);
 }
 
 void refuse_missing_program(const PreparedCommand& command, const std::string& directory,

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "hub/process/nearest.h"
 #include "hub/refusal.h"
+#include "protocol/rundir/nearest.h"
 
 namespace pp::hub {
 namespace {
@@ -41,7 +41,7 @@ Arguments::Arguments(const json& object, const json& schema, std::string where)
         if (properties_.contains(name)) continue;
         std::vector<std::string> known;
         for (const auto& [property, schema_of_it] : properties_.items()) known.push_back(property);
-        const auto meant = nearest(name, known);
+        const auto meant = rundir::find_nearest(name, known);
         std::string text = "there is no parameter '" + where_ + name + "'";
         if (meant) text += "; did you mean '" + where_ + *meant + "'?";
         throw Refusal(Refusal::Kind::usage, text);

@@ -36,12 +36,13 @@ json empty_schema() {
 const json& clear_schema() {
     static const json kSchema = [] {
         json process = process_parameter();
-        process["description"] = "One finished process. Default: all finished ones.";
+        process["description"] = "One finished process.";
         json project = project_parameter();
         project["description"] =
             "Absolute path, or \"all\". Default: the caller's project, if one is known, else all.";
+        const json all{{"type", "boolean"}, {"description", "Every finished process of the project. Without it, give process."}};
         return json{{"type", "object"},
-                    {"properties", {{"process", process}, {"project", project}}},
+                    {"properties", {{"process", process}, {"all", all}, {"project", project}}},
                     {"additionalProperties", false}};
     }();
     return kSchema;
@@ -113,6 +114,9 @@ Tool clear_tool() {
     tool.hints = {false, true, true, false};
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) {
         const Arguments arguments{object, clear_schema()};
+        if (arguments.has("process") == arguments.flag("all"))
+            throw Refusal(Refusal::Kind::usage,
+                          "give process, the one to forget, or all: true for every finished one of the project");
         return clear(context, {arguments.optional_target()}, caller,
                      presented<ClearResult>(std::move(then), present_clear));
     };

@@ -118,7 +118,8 @@ json hub_view(const HubStatus& status) {
             {"port", status.port == 0 ? json{} : json(status.port)},
             {"port_problem", text_or_null(status.port_problem)},
             {"history_problem", text_or_null(status.history_problem)},
-            {"sandbox", text_or_null(status.sandbox)}};
+            {"sandbox", text_or_null(status.sandbox)},
+            {"settings_problems", status.settings_problems}};
 }
 
 json status_view(const StatusResult& status) {
@@ -205,6 +206,7 @@ std::string hub_text(const HubStatus& status) {
     text += status.mcp_url.empty() ? "\nno TCP port: " + status.port_problem : "\nMCP at " + status.mcp_url;
     if (!status.mcp_socket.empty()) text += "\nand on " + status.mcp_socket;
     if (!status.history_problem.empty()) text += "\nhistory: " + status.history_problem;
+    for (const auto& problem : status.settings_problems) text += "\nconfiguration: " + problem;
     if (!status.sandbox.empty()) text += "\nsandbox: " + status.sandbox;
     return text + "\n";
 }

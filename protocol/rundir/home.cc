@@ -10,10 +10,12 @@
 #include <cerrno>
 #include <charconv>
 #include <stdexcept>
+#include <system_error>
 
 #include "protocol/os/atomic_file.h"
 #include "protocol/os/error.h"
 #include "protocol/os/read_file.h"
+#include "protocol/os/unique_fd.h"
 #include "protocol/os/unix_socket.h"
 
 namespace pp::rundir {
@@ -43,6 +45,14 @@ void check_private(const std::string& path) {
                                  std::to_string(::geteuid()) + "); set PP_HOME to a directory of your own");
     if ((status.st_mode & 077) != 0)
         throw std::runtime_error(path + " is open to others; run: chmod 700 " + path);
+}
+
+/// Into the block that a file has already: for a full disk, on which a hub must start, as it alone can make room. A reader
+/// that meets half of it takes it for no hub: pid and start time must fit. False if there is no such file, or no room either.
+bool write_over(const std::string& path, const std::string& text) {
+    const os::UniqueFd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW)};
+    return file && ::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+           ::ftruncate(file.get(), static_cast<off_t>(text.size())) == 0;
 }
 
 }  // namespace
@@ -139,11 +149,15 @@ std::optional<HubEpoch> find_hub_epoch(const Home& home) {
 }
 
 void write_hub_epoch(const Home& home, const HubEpoch& epoch) {
-    os::write_atomic_file(home.hub_epoch(),
-                          "epoch " + std::to_string(epoch.epoch) + "\npid " + std::to_string(epoch.pid) +
-                              "\nstart_time " + std::to_string(epoch.start_time) + "\nversion " + epoch.version +
-                              "\nport " + std::to_string(epoch.port) + "\n",
-                          0600);
+    const std::string text = "epoch " + std::to_string(epoch.epoch) + "\npid " + std::to_string(epoch.pid) + "\nstart_time " +
+                             std::to_string(epoch.start_time) + "\nversion " + epoch.version + "\nport " +
+                             std::to_string(epoch.port) + "\n";
+    try {
+        os::write_atomic_file(home.hub_epoch(), text, 0600);
+    } catch (const std::system_error& error) {
+        const bool disk_is_full = error.code().value() == ENOSPC || error.code().value() == EDQUOT;
+        if (!disk_is_full || !write_over(home.hub_epoch(), text)) throw;
+    }
 }
 
 Environment current_environment(char** environ) {

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "protocol/os/error.h"
+#include "protocol/os/proc.h"
 
 namespace pp::rundir {
 namespace {
@@ -29,6 +30,15 @@ json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json(is
 
 bool lives(const ring::Lifecycle& life) {
     return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
+}
+
+/// As it can be told: what has ended unseen does not run.
+ring::Lifecycle told_lifecycle(const ProcessFiles& files) {
+    auto life = files.lifecycle();
+    if (!has_ended_unseen(files)) return life;
+    life.state = ring::LifeState::finished;
+    life.exit_kind = ring::ExitKind::unknown;
+    return life;
 }
 
 std::string duration_text(std::int64_t nanoseconds) {
@@ -112,8 +122,22 @@ std::string iso_time(std::int64_t time_ns) {
     return text.data();
 }
 
+bool is_unwatched(const ProcessFiles& files) {
+    return !files.held && files.state && files.state->this_boot && lives(files.state->lifecycle) &&
+           files.state->lifecycle.exit_kind == ring::ExitKind::none;
+}
+
+bool has_ended_unseen(const ProcessFiles& files) {
+    if (!is_unwatched(files)) return false;
+    const auto& life = files.state->lifecycle;
+    const auto stat = os::find_proc_stat(life.main_pid);
+    return life.main_pid > 0 && (!stat || stat->start_time != life.main_start_time || stat->state == 'Z');
+}
+
 std::string explanation(const ProcessFiles& files) {
     if (!files.page_damage.empty()) return "is damaged, and whether it runs is not known: " + files.page_damage;
+    if (has_ended_unseen(files)) return "has ended while nobody watched it: pp had been killed; 'pp hub start' tells what can be known";
+    if (is_unwatched(files)) return "runs, and nobody watches it: pp was killed; 'pp hub start' mends that";
     const auto life = files.lifecycle();
     const auto run = " run " + std::to_string(life.run);
     std::string after;
@@ -139,18 +163,18 @@ std::string explanation(const ProcessFiles& files) {
 }
 
 std::string state_of(const ProcessFiles& files) {
-    return files.damage.empty() || files.state ? state_name(files.lifecycle().state) : "damaged";
+    return files.damage.empty() || files.state ? state_name(told_lifecycle(files).state) : "damaged";
 }
 
 int live_pid(const ProcessFiles& files) {
-    const auto life = files.lifecycle();
+    const auto life = told_lifecycle(files);
     return lives(life) && life.main_pid > 0 ? life.main_pid : 0;
 }
 
 json process_json(const ProcessFiles& files, std::int64_t now_ns) {
     static const Launch kUnknown;
     const Launch& launch = files.launch ? *files.launch : kUnknown;
-    const auto life = files.lifecycle();
+    const auto life = told_lifecycle(files);
     const auto outcome = outcome_of(life);
     const int pid = live_pid(files);
     const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
@@ -185,6 +209,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"cursor", files.state ? files.state->tail : 0},
     };
     if (!files.damage.empty()) view["damage"] = files.damage;
+    if (is_unwatched(files)) view["unwatched"] = true;
     return view;
 }
 

@@ -43,7 +43,7 @@ TemporaryHome::~TemporaryHome() {
 
 Fabricated::Fabricated(const rundir::Home& home, std::uint64_t number, const std::string& name,
                        const std::string& command, std::uint64_t capacity, const std::string& streams)
-    : writer_{ring::Writer::open(writer_paths(home, number), number, capacity)} {
+    : home_{home}, writer_{ring::Writer::open(writer_paths(home, number), number, capacity)} {
     launch.process = number;
     launch.name = name;
     launch.command = command;
@@ -56,6 +56,7 @@ Fabricated::Fabricated(const rundir::Home& home, std::uint64_t number, const std
 }
 
 void Fabricated::begin_run(std::uint32_t run, int pid) {
+    if (!lock_) lock_ = os::OfdLock::try_take(home_.process_lock(launch.process));
     writer_.begin_run(run);
     life_ = {};
     life_.run = run;
@@ -85,6 +86,7 @@ void Fabricated::finish(ring::ExitKind kind, int value) {
     life_.end_cursor = writer_.tail();
     life_.drained = 1;
     writer_.page().publish(life_);
+    lock_.reset();
 }
 
 }  // namespace pp::test

@@ -1,5 +1,8 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -46,10 +49,12 @@ TEST_CASE("ls --json has the keys of the tools", "[cli][ls]") {
 
 TEST_CASE("ls leaves out finished ones but the newest, and says so", "[cli][ls]") {
     test::TemporaryHome home;
-    for (std::uint64_t number = 1; number <= 25; ++number) {
+    test::Fabricated live{home.home(), 1, "n1", "true"};
+    live.begin_run(1);
+    for (std::uint64_t number = 2; number <= 25; ++number) {
         test::Fabricated one{home.home(), number, "n" + std::to_string(number), "true"};
         one.begin_run(1);
-        if (number != 1) one.exit(0);
+        one.exit(0);
     }
     const auto some = run_pp(home.root(), {"ls"});
     CHECK(std::count(some.out.begin(), some.out.end(), '\n') == 22);
@@ -71,4 +76,12 @@ TEST_CASE("status tells what files tell where no hub runs", "[cli][status]") {
     CHECK(status.at("process").at("state") == "running");
     CHECK(status.at("log").at("end") == 6);
     CHECK(status.at("tree").is_null());
+}
+
+TEST_CASE("ls works in a directory that has been removed", "[cli][ls]") {
+    test::TemporaryHome home;
+    const std::string gone = home.root() + "/gone";
+    REQUIRE(::mkdir(gone.c_str(), 0700) == 0);
+    const std::string pp = std::string{PP_BIN_DIR} + "/pp";
+    CHECK(::system(("cd '" + gone + "' && rmdir '" + gone + "' && PP_HOME='" + home.root() + "' '" + pp + "' ls > /dev/null 2>&1").c_str()) == 0);
 }

@@ -97,6 +97,13 @@ bool PpProcess::wait_for_output(const std::string& text) {
     return true;
 }
 
+bool PpProcess::wait_for_output_beyond(std::size_t size) {
+    while (out.size() <= size) {
+        if (!read_some()) return false;
+    }
+    return true;
+}
+
 bool PpProcess::wait_for_error(const std::string& text) {
     while (error.find(text) == std::string::npos) {
         if (!read_some()) return false;

@@ -20,6 +20,8 @@ class PpProcess {
 
     /// Reads until stdout holds `text`; false if it ends before.
     bool wait_for_output(const std::string& text);
+    /// Reads until stdout holds more than that.
+    bool wait_for_output_beyond(std::size_t size);
     bool wait_for_error(const std::string& text);
     /// Reads all and waits for the end. 128 + n for a signal.
     int wait();

@@ -68,7 +68,14 @@ TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
         json::parse(start_arguments(parse_run({"--pty", "vim"}), "/here", std::nullopt, TerminalSize{30, 100}));
     CHECK(terminal.at("mode") == "pty");
     CHECK(terminal.at("options") == json{{"rows", 30}, {"cols", 100}});
+    const auto long_log = json::parse(start_arguments(parse_run({"--log-size", "64M", "x"}), "/", std::nullopt, std::nullopt));
+    CHECK(long_log.at("options") == json{{"log", {{"size", "64M"}}}});
+    const auto start_in = [](const Words& words, const std::string& here) { return start_arguments(parse_run(words), here, std::nullopt, std::nullopt); };
+    CHECK_THROWS_WITH(start_in({"x"}, ""), Catch::Contains("has been removed") && Catch::Contains("--dir"));
+    CHECK_NOTHROW(start_in({"--dir", "/", "x"}, ""));
+    CHECK_THROWS_WITH(start_in({"x"}, "/caf\xe9"), Catch::Contains("the directory you are in, '/caf\uFFFD', is not valid UTF-8"));
     CHECK_THROWS_WITH(parse_run({"--pty", "--streams", "split", "vim"}), Catch::Contains("exclude"));
+    CHECK_THROWS_WITH(parse_run({"--pty", "-i", "vim"}), Catch::Contains("pp send NAME"));
     const auto full = json::parse(start_arguments(
         parse_run({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"}),
         "/here", {}, {}));

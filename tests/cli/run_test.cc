@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -129,6 +130,34 @@ TEST_CASE("an interrupt without a terminal leaves the process running", "[cli][r
     }
 }
 
+TEST_CASE("what a slow reader loses is said when it begins, and in sum at the end", "[cli][run]") {
+    test::TemporaryHome home;
+    ControlHub hub{home.home()};
+    test::Fabricated web{home.home(), 1, "web", "serve"};  // its log keeps 64 KiB
+    web.begin_run(1);
+    PpProcess run{home.root(), {"run", "serve"}};
+    hub.next();
+    web.write("begin\n");
+    hub.reply("ok", started(0, 1).dump());
+    REQUIRE(run.wait_for_output("begin\n"));
+    const std::string line(999, 'x');
+    std::size_t written = 0;
+    for (int laps = 0; laps < 10; ++laps) {  // nobody reads: our pipe and its fill, and the log goes on
+        for (int i = 0; i < 300; ++i) web.write(line + "\n");
+        written += 300 * 1000;
+        const auto before = run.out.size();
+        REQUIRE(run.wait_for_output_beyond(before));
+    }
+    web.exit(0);
+    CHECK(run.wait() == 0);
+    const auto first = run.error.find("bytes are missing:");
+    REQUIRE(first != std::string::npos);
+    CHECK(run.error.find("bytes are missing:", first + 1) == std::string::npos);
+    CHECK(std::count(run.error.begin(), run.error.end(), '\n') == 2);
+    CHECK_THAT(run.error, Catch::Contains(" bytes are missing in all, in ") && Catch::Contains("--log-size"));
+    CHECK(run.out.size() < written);
+}
+
 TEST_CASE("on-exit stop asks the hub, and shows what is written until the end", "[cli][run]") {
     test::TemporaryHome home;
     ControlHub hub{home.home()};
@@ -184,6 +213,11 @@ TEST_CASE("a start that is refused is said once, and gives the code that a shell
     CHECK(refused({"run", "sh"}, "ambiguous") == 4);
     CHECK(refused({"run", "-d", "no-such-program"}, "failed") == 127);
     CHECK(refused({"stop", "x"}, "not_found") == 3);
+    PpProcess mistyped{home.root(), {"stopp", "x"}};
+    hub.next();
+    hub.reply("failed", "{}", "there is no program");
+    CHECK(mistyped.wait() == 127);
+    CHECK(mistyped.error == "pp: there is no program; did you mean 'pp stop'?\n");
     CHECK(refused({"restart", "x"}, "timed_out") == 124);
 }
 

@@ -1,7 +1,11 @@
 #include "cli/verbs.h"
 
-#include <catch2/catch.hpp>
+#include <unistd.h>
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/control_hub.h"
 #include "tests/cli/fabricated.h"
 #include "tests/cli/pp_process.h"
 
@@ -62,6 +66,24 @@ TEST_CASE("verbs that only read start no hub", "[cli][exit]") {
         CHECK(ran.code == 0);
     }
     CHECK_FALSE(rundir::find_hub_epoch(home.home()));
+}
+
+TEST_CASE("asked for JSON, status and shutdown print it without a hub too", "[cli][json]") {
+    test::TemporaryHome home;
+    const auto status = run_pp(home.root(), {"hub", "status", "--json"});
+    CHECK(status.code == 5);
+    CHECK(nlohmann::json::parse(status.out).at("pid").is_null());
+    const auto shutdown = run_pp(home.root(), {"shutdown", "--json"});
+    CHECK(shutdown.code == 0);
+    CHECK(nlohmann::json::parse(shutdown.out).at("stopped").empty());
+}
+
+TEST_CASE("hub serve beside a hub fails, and says who that is", "[cli][hub]") {
+    test::TemporaryHome home;
+    test::ControlHub hub{home.home()};
+    const auto serve = run_pp(home.root(), {"hub", "serve"});
+    CHECK(serve.code == 1);
+    CHECK_THAT(serve.error, Catch::Contains("a hub runs already, pid " + std::to_string(::getpid())));
 }
 
 TEST_CASE("no process of that name exits with 3 and names the nearest, several with 4 and a list",

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -137,4 +138,15 @@ TEST_CASE("a taken port is said with who holds it, and everything else works", "
     const auto problem = pp.pp_json({"hub", "status"})["port_problem"].get<std::string>();
     CHECK_THAT(problem, Catch::Matchers::Contains(port));
     CHECK_THAT(problem, Catch::Matchers::Contains(std::to_string(other.hub_pid())));
+}
+
+TEST_CASE("a bad configuration is told where the hub is started, and in its status", "[e2e][input]") {
+    Installation pp;
+    std::filesystem::create_directories(pp.root() + "/config");
+    std::ofstream{pp.root() + "/config/config.toml"} << "[hub]\nauth = \"tokn\"\n";
+    const auto ran = pp.pp({"run", "true"});
+    CHECK(ran.code == 0);
+    CHECK_THAT(ran.err, Catch::Matchers::Contains("config.toml:2:8: auth is \"tokn\""));
+    CHECK_THAT(pp.pp({"hub", "status"}).out, Catch::Matchers::Contains("config.toml:2:8"));
+    CHECK(pp.pp_json({"hub", "status"})["settings_problems"].size() == 1);
 }

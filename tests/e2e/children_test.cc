@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/os/pid_fd.h"
+#include "protocol/os/proc.h"
 #include "tests/support/installation.h"
 
 using namespace pp;
@@ -100,4 +101,19 @@ TEST_CASE("a restart ends what a run that ended by itself has left behind", "[e2
     CHECK(pp.pp({"restart", "daemon"}).code == 0);
     CHECK(held->ended());
     CHECK(pp.pp_json({"status", "daemon"})["process"]["descendants"] == 1);
+}
+
+TEST_CASE("what a finished process left alive is listed, and a plain shutdown does not end it", "[e2e][children]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "--name", "parent", "sh", "-c", "sleep 1000 & echo $!"}).code == 0);
+    const pid_t child = std::stoi(pp.pp({"logs", "parent"}).out);
+    CHECK_THAT(pp.pp({"ls"}).out, Catch::Matchers::Contains("succeeded, 1 lives on"));
+    const auto refused = pp.pp({"shutdown"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err, Catch::Matchers::Contains("1 process lives (what is left of parent (p1)): say --stop"));
+    CHECK(os::find_proc_stat(child));
+    CHECK(pp.hub_pid() != 0);
+    CHECK(pp.pp({"shutdown", "--stop"}).code == 0);
+    const auto stat = os::find_proc_stat(child);
+    CHECK((!stat || stat->state == 'Z'));
 }

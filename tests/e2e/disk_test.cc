@@ -69,3 +69,30 @@ TEST_CASE("a full disk: what cannot be kept is said, programs run on, and all wo
     CHECK(pp.pp({"logs", "cat"}).out == "still here\n");
     CHECK(pp.pp({"run", "--name", "more", "seq", "1", "20000"}).out == test::lines_to(20000));
 }
+
+TEST_CASE("on a full disk finished processes can be cleared, and a hub starts", "[e2e][disk]") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root may mount a small tmpfs");
+        return;
+    }
+    Installation pp;
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);  // makes run/ and state/
+    REQUIRE(pp.pp({"shutdown"}).code == 0);
+    const SmallDisk run{pp.root() + "/run", "64k"};
+    const SmallDisk state{pp.root() + "/state", "2m"};
+    REQUIRE(pp.pp({"run", "--name", "small", "sh", "-c", "exit 3"}).code == 3);
+    REQUIRE(pp.pp({"run", "--name", "big", "sh", "-c", "yes x | head -c 30000000; exit 6"}).code == 6);
+    run.fill();
+    state.fill();
+
+    REQUIRE(pp.pp({"hub", "stop"}).code == 0);
+    const auto started = pp.pp({"hub", "start"});
+    CHECK(started.err == "");
+    CHECK(started.code == 0);
+    const auto cleared = pp.pp({"clear", "big"});
+    CHECK(cleared.err == "");
+    CHECK(cleared.code == 0);
+    CHECK(pp.pp({"clear", "--all"}).out == "p1 cleared\n");
+    CHECK(pp.pp({"run", "--name", "next", "sh", "-c", "echo there is room"}).out == "there is room\n");
+    CHECK(pp.pp({"shutdown"}).code == 0);
+}

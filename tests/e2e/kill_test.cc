@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/os/pid_fd.h"
 #include "protocol/rundir/event_log.h"
 #include "tests/support/installation.h"
 #include "tests/support/keeper_probe.h"
@@ -169,4 +171,36 @@ TEST_CASE("a process whose shims do not come up is shown as such, and goes on; m
     CHECK(pp.pp({"send", "cat", "two", "--eof", "--enter"}).code == 0);
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "two\n");
+}
+
+TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait brings the hub back", "[e2e][kill]") {
+    Installation pp;
+    const auto fifo = pp.work() + "/go";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    REQUIRE(pp.pp({"run", "-d", "--name", "dead", "sh", "-c", "read word < go"}).code == 0);
+    const auto program = os::PidFd::find(pp.pp_json({"status", "dead"})["process"]["pid"].get<pid_t>());
+    REQUIRE(program);
+    const auto shim = pp.shim_pid("p1");
+    Installation::kill_hard(pp.hub_pid());
+    ::kill(shim, SIGSTOP);  // or it would start another keeper
+    Installation::kill_hard(pp.keeper_pid());
+    Installation::kill_hard(shim);
+    const auto unwatched = pp.pp_json({"ls"})["processes"][0];
+    CHECK(unwatched["state"] == "running");
+    CHECK(unwatched["unwatched"] == true);
+    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody watches it"));
+
+    CHECK(os::UniqueFd{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)});
+    program->wait_for_end();
+    const auto ended = pp.pp_json({"ls"})["processes"][0];
+    CHECK(ended["state"] == "finished");
+    CHECK(ended["outcome"] == "unknown");
+    CHECK(ended["pid"].is_null());
+    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody watched it"));
+    CHECK(pp.hub_pid() == 0);
+    const auto followed = pp.start_pp({"logs", "-f", "dead"});
+    CHECK(pp.pp({"wait", "dead"}).code != 124);
+    CHECK(followed->wait().code == 0);
+    CHECK(pp.hub_pid() != 0);
+    CHECK(pp.pp_json({"ls"})["processes"][0].count("unwatched") == 0);
 }

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -132,10 +133,40 @@ TEST_CASE("Ctrl-C and k go on watching; a second Ctrl-C at the question detaches
     const auto pid = pp.pp_json({"status", "server"})["process"]["pid"].get<int>();
     terminal.forget();
     terminal.press("\x03");
-    terminal.wait_for("[s/d/k]");
+    terminal.wait_for("detaches: ");
     terminal.press("\x03");
     CHECK(terminal.wait() == 0);
     CHECK(os::find_proc_stat(pid));
+}
+
+TEST_CASE("the question is dropped when the process ends meanwhile, and its exit code is kept", "[e2e][terminal]") {
+    Installation pp;
+    const auto fifo = pp.work() + "/go";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    Terminal terminal{pp, {"run", "--name", "short", "sh", "-c", "echo up; read word < go; echo last words; exit 4"}};
+    terminal.wait_for("up");
+    terminal.press("\x03");
+    terminal.wait_for("detaches: ");
+    CHECK(os::UniqueFd{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)});  // its end is the word
+    CHECK(terminal.wait() == 4);
+    CHECK_THAT(terminal.shown(), Catch::Matchers::Contains("short has ended meanwhile"));
+    CHECK_THAT(terminal.shown(), Catch::Matchers::Contains("last words"));
+}
+
+TEST_CASE("what was killed while it was asked about is not said to be left running", "[e2e][terminal]") {
+    Installation pp;
+    Terminal terminal{pp, {"run", "--name", "deaf", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000 & wait; done"}};
+    terminal.wait_for("up");
+    terminal.press("\x03");
+    terminal.wait_for("detaches: ");
+    terminal.press("s");
+    terminal.wait_for("KILL follows in 5 s, or at once after Ctrl-C and s");
+    terminal.forget();
+    terminal.press("\x03");
+    terminal.wait_for("detaches: ");
+    CHECK(pp.pp({"stop", "--force", "deaf"}).code == 0);
+    CHECK(terminal.wait() == 128 + SIGKILL);
+    CHECK(terminal.shown().find("left running") == std::string::npos);
 }
 
 TEST_CASE("closing the terminal leaves the process running", "[e2e][terminal]") {

@@ -7,9 +7,7 @@
 #include "hub/process/ensure.h"
 #include "hub/process/ids.h"
 #include "hub/process/name.h"
-#include "hub/process/nearest.h"
 #include "hub/process/program_path.h"
-#include "hub/process/table.h"
 #include "hub/refusal.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,25 +24,6 @@ std::string choose(const std::string& command, const std::vector<std::string>& t
 
 PreparedCommand prepare(GivenCommand given, bool has_bash = true) {
     return prepare_command(given, [=] { return has_bash; });
-}
-
-Row row(std::uint64_t number, const std::string& name, bool alive, const std::string& project = "/a") {
-    Row made;
-    made.number = number;
-    made.name = name;
-    made.label = name + " label";
-    made.project = project;
-    made.directory = project;
-    made.command = "run " + name;
-    made.alive = alive;
-    made.main_pid = alive ? static_cast<int>(1000 + number) : 0;
-    return made;
-}
-
-std::uint64_t found(const Table& table, const std::string& text, const std::string& project = "",
-                    const std::string& directory = "") {
-    const auto lookup = table.find({text, project, directory});
-    return std::holds_alternative<std::uint64_t>(lookup) ? std::get<std::uint64_t>(lookup) : 0;
 }
 
 }  // namespace
@@ -75,53 +54,6 @@ TEST_CASE("a name that could be taken for a pid or an id is refused", "[hub][nam
     CHECK(complaint_about_name(std::string(65, 'a')));
     CHECK_FALSE(complaint_about_name("p"));
     CHECK_FALSE(complaint_about_name("web-2.x_y"));
-}
-
-TEST_CASE("a process is found by id, then pid, name, label and command", "[hub][table]") {
-    Table table;
-    table.put(row(1, "web", true));
-    table.put(row(2, "api", false));
-    CHECK(found(table, "p1") == 1);
-    CHECK(found(table, "1001") == 1);
-    CHECK(found(table, "1002") == 0);
-    CHECK(found(table, "api") == 2);
-    CHECK(found(table, "api label") == 2);
-    CHECK(found(table, "run web") == 1);
-    CHECK(found(table, "we") == 0);
-}
-
-TEST_CASE("the caller's project goes before others, and a live one before finished ones", "[hub][table]") {
-    Table table;
-    table.put(row(1, "web", false, "/a"));
-    table.put(row(2, "web", true, "/b"));
-    table.put(row(3, "web", false, "/b"));
-    CHECK(found(table, "web", "/a") == 1);
-    CHECK(found(table, "web", "/b") == 2);
-    CHECK(found(table, "web") == 2);
-    table.put(row(2, "web", false, "/b"));
-    CHECK(found(table, "web", "/b") == 3);
-}
-
-TEST_CASE("several live hits are ambiguous and all told, none tells the nearest", "[hub][table]") {
-    Table table;
-    table.put(row(1, "web", true, "/a"));
-    table.put(row(2, "web", true, "/b"));
-    const auto lookup = table.find({"web", "/c", ""});
-    REQUIRE(std::holds_alternative<Ambiguous>(lookup));
-    CHECK(std::get<Ambiguous>(lookup).hits == std::vector<std::uint64_t>{1, 2});
-    CHECK(std::get<NoneSuch>(table.find({"wbe", "", ""})).nearest == "web");
-    CHECK_FALSE(std::get<NoneSuch>(table.find({"database", "", ""})).nearest);
-}
-
-TEST_CASE("equal commands are told apart by the caller's directory", "[hub][table]") {
-    Table table;
-    auto one = row(1, "x", true, "/a");
-    auto two = row(2, "y", true, "/b");
-    one.command = two.command = "npm run dev";
-    table.put(one);
-    table.put(two);
-    CHECK(found(table, "npm run dev", "", "/b") == 2);
-    CHECK(std::holds_alternative<Ambiguous>(table.find({"npm run dev", "", "/c"})));
 }
 
 TEST_CASE("a string with shell syntax goes through a shell, any other is split at blanks", "[hub][command]") {
@@ -186,13 +118,6 @@ TEST_CASE("a program is looked up in the PATH that it will get", "[hub][program]
     CHECK(look_up_program("./runs", directory.path(), {}).kind == Kind::found);
     CHECK(look_up_program("/", "/", {}).kind == Kind::is_directory);
     CHECK(look_up_program("sh", "/", {}).kind == Kind::found);
-}
-
-TEST_CASE("the nearest word is the one with the fewest changes, if any is near", "[hub][nearest]") {
-    CHECK(edit_distance("kitten", "sitting") == 3);
-    CHECK(nearest("lable", {"name", "label"}) == "label");
-    CHECK_FALSE(nearest("xyz", {"name", "label"}));
-    CHECK_FALSE(nearest("", {"a"}));
 }
 
 TEST_CASE("a number is never given twice, though next_id is lost", "[hub][ids]") {

@@ -142,6 +142,7 @@ test("a counter from start to clear", async () => {
     assert.equal(stopped.process.outcome, "stopped");
     assert.equal((await call(client, "stop", { process: "counter" })).process.outcome, "stopped");
 
+    assert.match(await refusal(client, "clear", {}), /all: true/);
     const { cleared } = await call(client, "clear", { process: "counter" });
     assert.deepEqual(cleared, [first.id]);
     assert.deepEqual((await call(client, "list", { name: "counter" })).processes, []);

@@ -1,9 +1,9 @@
-#include "hub/process/nearest.h"
+#include "protocol/rundir/nearest.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace pp::hub {
+namespace pp::rundir {
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -20,7 +20,7 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
     return row.back();
 }
 
-std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& candidates) {
+std::optional<std::string> find_nearest(const std::string& word, const std::vector<std::string>& candidates) {
     constexpr std::size_t kMaxWord =
         256;  // nobody mistypes a longer one; the cost is the product of the lengths
     std::optional<std::string> best;
@@ -36,4 +36,4 @@ std::optional<std::string> nearest(const std::string& word, const std::vector<st
     return best;
 }
 
-}  // namespace pp::hub
+}  // namespace pp::rundir
