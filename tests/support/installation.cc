@@ -191,6 +191,10 @@ pid_t Installation::hub_pid() const {
     return stat && stat->start_time == epoch->start_time && stat->state != 'Z' ? epoch->pid : 0;
 }
 
+std::uint16_t Installation::mcp_port() const {
+    return static_cast<std::uint16_t>(rundir::find_hub_epoch(home_).value().port);
+}
+
 pid_t Installation::keeper_pid() const {
     const auto connection = os::find_seqpacket(home_.keeper_socket());
     ucred peer{};

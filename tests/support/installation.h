@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -75,6 +76,8 @@ class Installation {
     std::unique_ptr<Running> start_pp(const std::vector<std::string>& words);
 
     [[nodiscard]] pid_t hub_pid() const;
+    /// Of the hub that runs.
+    [[nodiscard]] std::uint16_t mcp_port() const;
     [[nodiscard]] pid_t keeper_pid() const;
     [[nodiscard]] pid_t shim_pid(const std::string& id) const;
     /// SIGKILL, and sleeps until it is dead.
