@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "cli/output/terminal_size.h"
+
 namespace pp::cli {
 namespace {
 
@@ -39,6 +41,14 @@ int niceness() {
     return errno == 0 ? nice : 0;
 }
 
+/// Then both streams are seen in one order, and one pipe keeps it.
+bool on_one_terminal() {
+    struct stat out {};
+    struct stat error {};
+    return ::isatty(STDOUT_FILENO) == 1 && ::fstat(STDOUT_FILENO, &out) == 0 &&
+           ::fstat(STDERR_FILENO, &error) == 0 && out.st_dev == error.st_dev && out.st_ino == error.st_ino;
+}
+
 }  // namespace
 
 wire::Request request_of_caller(const Context& context, const std::string& operation,
@@ -55,6 +65,11 @@ wire::Request request_of_caller(const Context& context, const std::string& opera
     request.file_mode_mask = file_mode_mask();
     request.limits_json = limits_json();
     request.nice = niceness();
+    request.streams = on_one_terminal() ? "merged" : "split";
+    if (const auto size = find_terminal_size()) {
+        request.rows = size->rows;
+        request.columns = size->columns;
+    }
     return request;
 }
 

@@ -8,14 +8,12 @@
 #include "cli/run/program_exit.h"
 #include "cli/run/run_options.h"
 #include "cli/run/session.h"
-#include "cli/run/wanted_streams.h"
 
 namespace pp::cli {
 namespace {
 
 int start_detached(const Context& context, const RunOptions& options) {
-    const auto arguments = start_arguments(options, context.working_directory, wanted_streams(context, options),
-                                           find_terminal_size());
+    const auto arguments = start_arguments(options, context.working_directory);
     os::Loop loop;
     HubClient hub{loop, context};
     const auto answer = hub.wait_for("start", arguments);

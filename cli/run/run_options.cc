@@ -87,9 +87,7 @@ RunOptions parse_run(const Words& words) {
     return options;
 }
 
-std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams,
-                            const std::optional<TerminalSize>& size) {
+std::string start_arguments(const RunOptions& options, const std::string& working_directory) {
     json arguments;
     arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
     arguments["working_directory"] =
@@ -101,14 +99,7 @@ std::string start_arguments(const RunOptions& options, const std::string& workin
     json more = json::object();
     if (options.label) more["label"] = *options.label;
     if (options.terminal) arguments["mode"] = "pty";
-    if (options.terminal && size) {
-        more["rows"] = size->rows;
-        more["cols"] = size->columns;
-    }
-    if (!options.terminal && streams) {
-        arguments["mode"] = "pipe";
-        more["streams"] = *streams;
-    }
+    if (options.streams) more["streams"] = *options.streams;
     if (options.pass_stdin) more["stdin"] = "pipe";
     if (!more.empty()) arguments["options"] = more;
     try {

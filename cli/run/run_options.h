@@ -5,7 +5,6 @@
 #include <string>
 
 #include "cli/context.h"
-#include "cli/output/terminal_size.h"
 
 namespace pp::cli {
 
@@ -35,10 +34,8 @@ struct RunOptions {
 /// Throws Failure (usage) and HelpAsked.
 RunOptions parse_run(const Words& words);
 
-/// Arguments of the operation `start`, as JSON. Throws Failure (usage) for words that are not UTF-8.
-/// `streams` only where they are to count: a process that runs already is taken as it is. `size`: of our terminal.
-std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams,
-                            const std::optional<TerminalSize>& size);
+/// Arguments of the operation `start`, as JSON: what was given, and no more, because a process that runs already
+/// is held to it. Throws Failure (usage) for words that are not UTF-8.
+std::string start_arguments(const RunOptions& options, const std::string& working_directory);
 
 }  // namespace pp::cli

@@ -10,8 +10,8 @@
 
 #include "cli/failure.h"
 #include "cli/output/print.h"
+#include "cli/output/terminal_size.h"
 #include "cli/run/program_exit.h"
-#include "cli/run/wanted_streams.h"
 #include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
 
@@ -51,8 +51,7 @@ RunSession::RunSession(const Context& context, RunOptions options)
       error_{loop_, STDERR_FILENO, {[this] { on_room(); }, [] {}}} {}
 
 int RunSession::run() {
-    const auto arguments =
-        start_arguments(options_, context_.working_directory, wanted_streams(context_, options_), find_terminal_size());
+    const auto arguments = start_arguments(options_, context_.working_directory);
     hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));

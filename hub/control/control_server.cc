@@ -1,5 +1,6 @@
 #include "hub/control/control_server.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
@@ -18,6 +19,7 @@ using nlohmann::json;
 
 constexpr int kFramesPerTurn = 64;
 constexpr std::size_t kMaxLimits = 64;
+constexpr std::uint32_t kMaxTerminalLength = 1000;
 
 std::string dumped(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -46,6 +48,9 @@ Caller caller_of(const wire::Request& request) {
     caller.file_mode_mask = request.file_mode_mask;
     caller.limits = limits_in(request.limits_json);
     caller.nice = request.nice;
+    caller.streams = request.streams.empty() ? "merged" : request.streams;
+    if (request.rows > 0) caller.rows = std::min(request.rows, kMaxTerminalLength);
+    if (request.columns > 0) caller.columns = std::min(request.columns, kMaxTerminalLength);
     caller.pid = request.pid;
     return caller;
 }

@@ -19,6 +19,10 @@ struct Caller {
     std::uint32_t file_mode_mask = 022;
     std::vector<std::int64_t> limits;  ///< as in Launch
     std::int32_t nice = 0;
+    // What suits its terminal: a new run gets it where the call does not say, and nobody is held to it.
+    std::string streams = "split";  ///< merged | split
+    std::uint32_t rows = 24;
+    std::uint32_t columns = 80;
     int pid = 0;  ///< 0: not known
 };
 

@@ -276,7 +276,9 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         if (launch.process == 0) {
             launch.process = process;
             launch.created_at_ns = wall_clock_ns();
-            launch.streams = caller_.owner_kind == "human" ? "merged" : "split";
+            launch.streams = caller_.streams;
+            launch.rows = caller_.rows;
+            launch.columns = caller_.columns;
             launch.project = project_;
             launch.name = arguments_.name.value_or("");
             if (launch.name.empty())

@@ -27,6 +27,9 @@ struct Request {
     std::string limits_json;       ///< [[resource, soft, hard], …]; -1 = unlimited
     std::int32_t nice = 0;
     std::int32_t pid = 0;          ///< of the caller: its death cancels what it asked
+    std::string streams;           ///< since version 2; merged or split: what suits the caller's stdout and stderr
+    std::uint32_t rows = 0;        ///< since version 2; of the caller's terminal; 0: it has none
+    std::uint32_t columns = 0;     ///< the same
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
@@ -41,6 +44,9 @@ struct Request {
         visit.optional("limits", self.limits_json);
         visit.optional("nice", self.nice);
         visit.optional("pid", self.pid);
+        visit.optional("streams", self.streams);
+        visit.optional("rows", self.rows);
+        visit.optional("columns", self.columns);
     }
 };
 

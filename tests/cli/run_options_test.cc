@@ -49,7 +49,7 @@ TEST_CASE("a command line of run that cannot be meant is refused", "[cli][run]")
 
 TEST_CASE("one word with blanks or shell syntax is a string, all else an argv", "[cli][run]") {
     const auto command = [](const Words& words) {
-        return json::parse(start_arguments(parse_run(words), "/here", std::nullopt, std::nullopt)).at("command");
+        return json::parse(start_arguments(parse_run(words), "/here")).at("command");
     };
     CHECK(command({"echo a; exit 7"}) == "echo a; exit 7");
     CHECK(command({"npm run dev"}) == "npm run dev");
@@ -58,25 +58,22 @@ TEST_CASE("one word with blanks or shell syntax is a string, all else an argv", 
 }
 
 TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
-    const auto plain = json::parse(start_arguments(parse_run({"ls", "-l"}), "/here", "split", std::nullopt));
-    CHECK(plain == json{{"command", {"ls", "-l"}},
-                        {"working_directory", "/here"},
-                        {"wait", {{"for", "none"}}},
-                        {"mode", "pipe"},
-                        {"options", {{"streams", "split"}}}});
-    const auto terminal =
-        json::parse(start_arguments(parse_run({"--pty", "vim"}), "/here", std::nullopt, TerminalSize{30, 100}));
+    const auto plain = json::parse(start_arguments(parse_run({"ls", "-l"}), "/here"));
+    CHECK(plain == json{{"command", {"ls", "-l"}}, {"working_directory", "/here"}, {"wait", {{"for", "none"}}}});
+    const auto terminal = json::parse(start_arguments(parse_run({"--pty", "vim"}), "/here"));
     CHECK(terminal.at("mode") == "pty");
-    CHECK(terminal.at("options") == json{{"rows", 30}, {"cols", 100}});
+    CHECK_FALSE(terminal.contains("options"));
+    const auto split = json::parse(start_arguments(parse_run({"--streams", "split", "ls"}), "/here"));
+    CHECK(split.at("options") == json{{"streams", "split"}});
     CHECK_THROWS_WITH(parse_run({"--pty", "--streams", "split", "vim"}), Catch::Contains("exclude"));
     const auto full = json::parse(start_arguments(
         parse_run({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"}),
-        "/here", {}, {}));
+        "/here"));
     CHECK(full.at("working_directory") == "/here/sub");
     CHECK(full.at("replace") == true);
     CHECK(full.at("name") == "n");
     CHECK(full.at("environment") == json{{"A", "1"}});
     CHECK(full.at("options") == json{{"label", "l"}, {"stdin", "pipe"}});
-    CHECK_THROWS_WITH(start_arguments(parse_run({"echo", "\xff"}), "/", {}, {}),
+    CHECK_THROWS_WITH(start_arguments(parse_run({"echo", "\xff"}), "/"),
                       Catch::Contains("not valid UTF-8"));
 }
