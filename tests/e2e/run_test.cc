@@ -55,21 +55,6 @@ TEST_CASE("pp run follows a restart that somebody else asked for", "[e2e][run][r
     CHECK(running->wait().code == 128 + SIGTERM);
 }
 
-TEST_CASE("two terminals with different environments and an agent's start share one server", "[e2e][run][ensure]") {
-    Installation pp;
-    pp.set("COLOUR", "red");
-    const auto first = pp.start_pp({"run", "sh", "-c", "echo colour $COLOUR; exec sleep 1000"});
-    first->wait_for_output("colour red");
-    pp.set("COLOUR", "blue");
-    const auto second = pp.start_pp({"run", "sh", "-c", "echo colour $COLOUR; exec sleep 1000"});
-    second->wait_for_output("colour red");
-    second->wait_for_error("already running");
-    CHECK(pp.pp_json({"ls"})["processes"].size() == 1);
-    CHECK(pp.pp({"stop", "p1"}).code == 0);
-    CHECK(first->wait().code == 128 + SIGTERM);
-    CHECK(second->wait().code == 128 + SIGTERM);
-}
-
 TEST_CASE("a finished process starts again as a new run of the same process, and both logs are there", "[e2e][run]") {
     Installation pp;
     CHECK(pp.pp({"run", "--name", "job", "sh", "-c", "echo once"}).out == "once\n");

@@ -168,6 +168,15 @@ TEST_CASE("equal means the same command and directory, and whatever was given ag
     wanted.stdin_mode = "pipe";
     wanted.label = "other";
     CHECK(differences(wanted, launch) == std::vector<std::string>{"label", "stdin", "environment PORT"});
+    wanted = {};
+    wanted.argv = launch.argv;
+    wanted.directory = "/web";
+    wanted.rows = 24;
+    wanted.log_capacity = 16u << 20;  // the default, said
+    CHECK(differences(wanted, launch).empty());
+    wanted.columns = 100;
+    wanted.log_capacity = 1u << 20;
+    CHECK(differences(wanted, launch) == std::vector<std::string>{"cols", "log size"});
 }
 
 TEST_CASE("a program is looked up in the PATH that it will get", "[hub][program]") {
