@@ -124,7 +124,11 @@ void HubClient::connect() {
 }
 
 void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer) {
-    Question question{request_of_caller(context_, operation, arguments), std::move(on_answer)};
+    ask(request_of_caller(context_, operation, arguments), std::move(on_answer));
+}
+
+void HubClient::ask(wire::Request request, OnAnswer on_answer) {
+    Question question{std::move(request), std::move(on_answer)};
     question.request.token = next_token_++;
     const auto token = question.request.token;
     const bool hub_is_gone = last_words_.armed();  // settle_lost() asks it of the next one
@@ -195,8 +199,12 @@ void HubClient::settle_lost() {
 }
 
 Answer HubClient::wait_for(const std::string& operation, const std::string& arguments) {
+    return wait_for(request_of_caller(context_, operation, arguments));
+}
+
+Answer HubClient::wait_for(wire::Request request) {
     std::optional<Answer> given;
-    ask(operation, arguments, [&](const Answer& answer) { given = answer; });
+    ask(std::move(request), [&](const Answer& answer) { given = answer; });
     while (!given) loop_.turn();
     return std::move(*given);
 }

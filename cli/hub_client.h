@@ -44,9 +44,11 @@ class HubClient {
     using OnAnswer = std::function<void(const Answer&)>;
     /// `arguments` is a JSON object. Starts a hub if need be: throws Failure (no_hub).
     void ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer);
+    void ask(wire::Request request, OnAnswer on_answer);
 
     /// The same, turning the loop until the answer is there.
     Answer wait_for(const std::string& operation, const std::string& arguments);
+    Answer wait_for(wire::Request request);
 
     /// The hub it is connected to; nothing before the first question.
     [[nodiscard]] const std::optional<os::PidFd>& hub() const { return hub_; }

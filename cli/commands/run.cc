@@ -13,10 +13,9 @@ namespace pp::cli {
 namespace {
 
 int start_detached(const Context& context, const RunOptions& options) {
-    const auto arguments = start_arguments(options, context.working_directory);
     os::Loop loop;
     HubClient hub{loop, context};
-    const auto answer = hub.wait_for("start", arguments);
+    const auto answer = hub.wait_for(start_request(context, options));
     if (answer.exit == Exit::failed && !answer.lost)
         throw Failure{exit_for_refused_start(context, options), answer.text};
     const auto result = nlohmann::json::parse(required(answer).result);

@@ -1,3 +1,4 @@
+#include "cli/output/json_text.h"
 #include "cli/output/log_printer.h"
 
 #include <algorithm>
@@ -95,7 +96,7 @@ std::string LogPrinter::json_line(const Line& line, ring::Stream stream, const s
                       {"stream", stream_name(stream)},
                       {"run", line.run == 0 ? json{} : json(line.run)},
                       {"text", text}};
-    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+    return json_text(object);
 }
 
 void LogPrinter::flush() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/context.h"
+#include "protocol/wire/control_messages.h"
 
 namespace pp::cli {
 
@@ -34,8 +35,8 @@ struct RunOptions {
 /// Throws Failure (usage) and HelpAsked.
 RunOptions parse_run(const Words& words);
 
-/// Arguments of the operation `start`, as JSON: what was given, and no more, because a process that runs already
-/// is held to it. Throws Failure (usage) for words that are not UTF-8.
-std::string start_arguments(const RunOptions& options, const std::string& working_directory);
+/// The request to start: what was given, and no more, because a process that runs already is held to it. The
+/// command goes as its bytes; throws Failure (usage) if any other word is not UTF-8.
+wire::Request start_request(const Context& context, const RunOptions& options);
 
 }  // namespace pp::cli

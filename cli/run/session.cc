@@ -51,8 +51,7 @@ RunSession::RunSession(const Context& context, RunOptions options)
       error_{loop_, STDERR_FILENO, {[this] { on_room(); }, [] {}}} {}
 
 int RunSession::run() {
-    const auto arguments = start_arguments(options_, context_.working_directory);
-    hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
+    hub_.ask(start_request(context_, options_), [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));
 }

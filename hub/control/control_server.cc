@@ -55,6 +55,15 @@ Caller caller_of(const wire::Request& request) {
     return caller;
 }
 
+/// Not an object if they are none. A command that came as bytes stays so: JSON in memory holds any.
+json arguments_of(const wire::Request& request) {
+    json arguments = request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    if (!arguments.is_object()) return arguments;
+    if (!request.argv.empty()) arguments["command"] = request.argv;
+    if (!request.command.empty()) arguments["command"] = request.command;
+    return arguments;
+}
+
 std::string unknown_operation(const std::string& name) {
     std::vector<std::string> known;
     for (const auto& tool : tools()) known.push_back(tool.name);
@@ -120,8 +129,7 @@ void ControlServer::on_frame(const wire::Frame& frame) {
 }
 
 void ControlServer::serve(const std::string& peer, const wire::Request& request) {
-    const json arguments =
-        request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    const json arguments = arguments_of(request);
     const Tool* tool = find_tool(request.operation);
     if (tool == nullptr)
         return reply(peer, request.token,

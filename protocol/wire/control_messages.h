@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "protocol/wire/version.h"
 
@@ -30,6 +31,9 @@ struct Request {
     std::string streams;           ///< since version 2; merged or split: what suits the caller's stdout and stderr
     std::uint32_t rows = 0;        ///< since version 2; of the caller's terminal; 0: it has none
     std::uint32_t columns = 0;     ///< the same
+    // What `start` is to run, byte for byte, instead of `command` in `arguments`: JSON holds no bytes that are no text.
+    std::vector<std::string> argv;  ///< since version 2; program and arguments, or else:
+    std::string command;            ///< since version 2; one string, which a shell may have to take
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
@@ -47,6 +51,8 @@ struct Request {
         visit.optional("streams", self.streams);
         visit.optional("rows", self.rows);
         visit.optional("columns", self.columns);
+        visit.optional("argv", self.argv);
+        visit.optional("command", self.command);
     }
 };
 

@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kResizeSince = 2;
 
 /// CLI and hub (control_messages.h).
 inline constexpr std::uint32_t kOldestControlProtocol = 1;
-inline constexpr std::uint32_t kControlProtocol = 2;  // 1: the first; 2: what suits the caller's terminal
+inline constexpr std::uint32_t kControlProtocol = 2;  // 1: the first; 2: what suits the caller's terminal; commands as bytes
 
 /// The launch file (launch.h).
 inline constexpr std::uint32_t kLaunchVersion = 1;  // 1: the first

@@ -148,6 +148,7 @@ TEST_CASE("an empty command and a NUL byte are refused", "[hub][command]") {
     CHECK_THROWS_AS(prepare({" \t\n", {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{}, {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{""}, {}}), Refusal);
+    CHECK_THROWS_AS(prepare({std::vector<std::string>(65537, "x"), {}}), Refusal);  // a launch file holds no more
     CHECK_THROWS_AS(prepare({std::string{"a\0b", 3}, {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{"a", std::string{"b\0", 2}}, {}}), Refusal);
 }

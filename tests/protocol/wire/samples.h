@@ -76,6 +76,8 @@ inline wire::Request sample_request(std::uint32_t protocol) {
     request.streams = "split";
     request.rows = 50;
     request.columns = 132;
+    request.argv = {"printf", "\xFF\xFE"};
+    request.command = "printf '\xFF'";
     return request;
 }
 
