@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output/terminal_size.h"
+#include "protocol/os/pid_namespace.h"
 
 namespace pp::cli {
 namespace {
@@ -59,6 +60,7 @@ wire::Request request_of_caller(const Context& context, const std::string& opera
     request.arguments = arguments;
     request.working_directory = context.working_directory;
     request.pid = ::getpid();
+    request.pid_namespace = os::own_pid_namespace();
     if (operation != "start") return request;
     request.environment = context.environment;
     request.environment.erase(kProcessVariable);

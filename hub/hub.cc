@@ -14,7 +14,6 @@
 #include "hub/operations/context.h"
 #include "hub/port_holder.h"
 #include "hub/process/registry.h"
-#include "hub/sandbox.h"
 #include "hub/shims/fleet.h"
 #include "hub/token.h"
 #include "hub/tools/mcp_catalogue.h"
@@ -77,7 +76,8 @@ struct Hub::Parts {
                   history,
                   environments,
                   ids,
-                  [&hub] { return hub.status(); },
+                  hub.sandbox_,
+                  [&hub](const Caller& caller) { return hub.status(caller); },
                   [&hub] { hub.end(); },
                   {RLIMIT_NOFILE, hub.setup_.nofile_soft, hub.setup_.nofile_hard}},
           control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(),
@@ -114,7 +114,6 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
       setup_{std::move(setup)},
       epoch_{random_number()},
       started_at_ns_{wall_clock_ns()},
-      sandbox_{sandbox_around_us()},
       hold_{setup_.home.hold()},
       parts_{std::make_unique<Parts>(*this)},
       signal_watch_{loop, signals.get(), EventLoop::Watch::For::reading,
@@ -176,7 +175,7 @@ void Hub::end() {
     farewell_.set(kFarewell);
 }
 
-HubStatus Hub::status() const {
+HubStatus Hub::status(const Caller& caller) const {
     HubStatus status;
     status.pid = ::getpid();
     status.version = PP_VERSION;
@@ -193,7 +192,7 @@ HubStatus Hub::status() const {
     status.mcp_socket = setup_.home.mcp_socket();
     status.history_problem = parts_->history.problem();
     if (status.history_problem.empty()) status.history_problem = parts_->history.replaced();
-    status.sandbox = sandbox_;
+    status.sandbox = sandbox_for(parts_->context, caller);
     return status;
 }
 

@@ -9,6 +9,8 @@
 #include "hub/event_loop.h"
 #include "hub/hub_status.h"
 #include "hub/log.h"
+#include "hub/operations/caller.h"
+#include "hub/sandbox.h"
 #include "protocol/os/signal_fd.h"
 #include "protocol/os/unique_fd.h"
 #include "protocol/rundir/home.h"
@@ -40,14 +42,14 @@ class Hub {
     void listen_http();
     void write_epoch();
     void end();
-    [[nodiscard]] HubStatus status() const;
+    [[nodiscard]] HubStatus status(const Caller& caller) const;
 
     EventLoop& loop_;
     os::SignalFd& signals_;
     Setup setup_;
     std::uint64_t epoch_;
     std::int64_t started_at_ns_;
-    std::string sandbox_;
+    Sandbox sandbox_;
     int port_ = 0;  ///< 0: no TCP
     std::string port_problem_;
     os::UniqueFd hold_;

@@ -21,6 +21,7 @@ int start_detached(const Context& context, const RunOptions& options) {
     const auto result = nlohmann::json::parse(required(answer).result);
     print(options.json ? answer.result + "\n" : process_line(result.at("process")) + "\n");
     if (result.value("already_running", false)) say("it was running already");
+    say_sandbox(result);
     const auto outcome = result.at("process").value("outcome", nlohmann::json{});
     const bool failed = result.value("ended", false) && outcome.is_string() && outcome != "succeeded";
     return code(failed ? Exit::failed : Exit::done);

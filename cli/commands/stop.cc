@@ -70,7 +70,9 @@ int restart_command(const Context& context, const Words& words) {
     json question{{"process", *process}};
     if (timeout) question["timeout"] = seconds(parse_duration("--timeout", *timeout));
     const auto answer = ask_hub(context, "restart", json_text(question));
-    print(as_json ? answer.result + "\n" : process_line(json::parse(answer.result).at("process")) + "\n");
+    const auto result = json::parse(answer.result);
+    print(as_json ? answer.result + "\n" : process_line(result.at("process")) + "\n");
+    say_sandbox(result);
     return code(Exit::done);
 }
 

@@ -36,14 +36,17 @@ const char* stream_name(ring::Stream stream) {
 
 }  // namespace
 
+void say_missing(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    say(std::to_string(bytes) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+}
+
 LogPrinter::LogPrinter(Options options, Write write)
     : options_{options}, write_{std::move(write)}, holding_{options.last_lines.has_value()} {}
 
 void LogPrinter::feed(const ring::Piece& piece) {
-    if (piece.lost > 0) {
-        flush();
-        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
-    }
+    if (piece.lost > 0) flush();
+    say_missing(piece.lost);
     if (by_lines()) return feed_lines(piece);
     if (!options_.plain) return write_(piece.text());
     std::string text;

@@ -130,6 +130,11 @@ std::string end_text(const json& process) {
     return outcome == "unknown" ? "how it ended is not known" : "";
 }
 
+void say_sandbox(const json& started) {
+    const auto ways = field(started, "sandbox");
+    if (!ways.empty()) say("what pp starts runs in a sandbox: " + ways);
+}
+
 std::string process_line(const json& process) {
     const auto name = field(process, "name") + " (" + field(process, "id") + ")";
     if (field(process, "state") == "damaged") return name + " is damaged: " + field(process, "damage");

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/failure.h"
+#include "cli/output/log_printer.h"
 #include "cli/output/print.h"
 #include "cli/output/terminal_size.h"
 #include "cli/run/program_exit.h"
@@ -69,6 +70,7 @@ void RunSession::on_started(const Answer& answer) {
         say(name_ + " (" + id + ") is already running" + (pid.is_number() ? ", pid " + pid.dump() : "") +
             "; showing its output from the beginning of the run");
     }
+    say_sandbox(result);
     follow(id, result.value("begin_cursor", std::uint64_t{0}), run);
 }
 
@@ -105,8 +107,7 @@ bool RunSession::has_room() const {
 }
 
 void RunSession::on_piece(const ring::Piece& piece) {
-    if (piece.lost > 0)
-        say(std::to_string(piece.lost) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+    say_missing(piece.lost);
     const bool to_error = piece.stream == ring::Stream::err || piece.stream == ring::Stream::note;
     (to_error ? error_ : out_).put(piece.text());
 }

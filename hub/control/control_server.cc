@@ -9,6 +9,7 @@
 
 #include "hub/process/nearest.h"
 #include "protocol/os/pid_fd.h"
+#include "protocol/os/pid_namespace.h"
 #include "protocol/rundir/process_view.h"
 #include "protocol/wire/codec.h"
 
@@ -38,6 +39,12 @@ std::vector<std::int64_t> limits_in(const std::string& text) {
     return limits;
 }
 
+/// A number of another pid namespace may be anybody's in ours.
+int pid_here(const wire::Request& request) {
+    static const auto kOurs = os::own_pid_namespace();
+    return request.pid_namespace == 0 || request.pid_namespace == kOurs ? request.pid : 0;
+}
+
 Caller caller_of(const wire::Request& request) {
     Caller caller;
     caller.owner_kind = "human";
@@ -51,7 +58,8 @@ Caller caller_of(const wire::Request& request) {
     caller.streams = request.streams.empty() ? "merged" : request.streams;
     if (request.rows > 0) caller.rows = std::min(request.rows, kMaxTerminalLength);
     if (request.columns > 0) caller.columns = std::min(request.columns, kMaxTerminalLength);
-    caller.pid = request.pid;
+    caller.pid_namespace = request.pid_namespace;
+    caller.pid = pid_here(request);
     return caller;
 }
 
@@ -150,7 +158,7 @@ void ControlServer::serve(const std::string& peer, const wire::Request& request)
         });
     if (call == nullptr) return;
     open_.at(id)->call = std::move(call);
-    watch_client(id, request.pid);
+    watch_client(id, pid_here(request));
 }
 
 void ControlServer::watch_client(std::uint64_t id, int pid) {

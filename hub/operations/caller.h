@@ -23,7 +23,8 @@ struct Caller {
     std::string streams = "split";  ///< merged | split
     std::uint32_t rows = 24;
     std::uint32_t columns = 80;
-    int pid = 0;  ///< 0: not known
+    int pid = 0;                      ///< 0: not known, or of another pid namespace than ours
+    std::uint64_t pid_namespace = 0;  ///< 0: not known
 };
 
 }  // namespace pp::hub

@@ -381,9 +381,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
             query.lines = kRecentLines;
         else if (arguments_.wait != WaitFor::exit)
             query.cursor = result_.begin_cursor;
-        const auto output = read_output(context_.home, process, query);
-        result_.output = output.text;
-        result_.cursor = std::max(output.cursor, result_.begin_cursor);
+        result_.output = read_output(context_.home, process, query);
+        result_.output.cursor = std::max(result_.output.cursor, result_.begin_cursor);
         result_.ended = outcome.ended;
         result_.timed_out = outcome.timed_out;
         result_.process = context_.registry.refresh(process);

@@ -101,6 +101,11 @@ json log_view(const LogStatus& log) {
 
 }  // namespace
 
+void add_sandbox(ToolResult& result, const std::string& ways) {
+    result.structured["sandbox"] = text_or_null(ways);
+    if (!ways.empty()) result.text += "Note: what pp starts runs in a sandbox: " + ways + "\n";
+}
+
 json process_view(const rundir::ProcessFiles& files) {
     return rundir::process_json(files, wall_clock_ns());
 }

@@ -31,6 +31,7 @@ struct Request {
     std::string streams;           ///< since version 2; merged or split: what suits the caller's stdout and stderr
     std::uint32_t rows = 0;        ///< since version 2; of the caller's terminal; 0: it has none
     std::uint32_t columns = 0;     ///< the same
+    std::uint64_t pid_namespace = 0;  ///< since version 2; that `pid` is of, by inode; 0: not known
     // What `start` is to run, byte for byte, instead of `command` in `arguments`: JSON holds no bytes that are no text.
     std::vector<std::string> argv;  ///< since version 2; program and arguments, or else:
     std::string command;            ///< since version 2; one string, which a shell may have to take
@@ -51,6 +52,7 @@ struct Request {
         visit.optional("streams", self.streams);
         visit.optional("rows", self.rows);
         visit.optional("columns", self.columns);
+        visit.optional("pid_namespace", self.pid_namespace);
         visit.optional("argv", self.argv);
         visit.optional("command", self.command);
     }

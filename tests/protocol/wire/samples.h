@@ -76,6 +76,7 @@ inline wire::Request sample_request(std::uint32_t protocol) {
     request.streams = "split";
     request.rows = 50;
     request.columns = 132;
+    request.pid_namespace = 0xEFFFFFFC;
     request.argv = {"printf", "\xFF\xFE"};
     request.command = "printf '\xFF'";
     return request;
