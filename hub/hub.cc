@@ -29,7 +29,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kHistoryPatience{2000};  // a locked history does not keep the hub from listening
-constexpr milliseconds kFarewell{100};          // for the last answers to leave their sockets
+constexpr milliseconds kFarewellLimit{2000};    // for a client that does not take its answer
 constexpr std::size_t kWorkerThreads = 4;  // for what reads logs or waits for a program
 
 /// Who may have how many of our descriptors. What clients do not get is for shims (two each), ZeroMQ and SQLite, which
@@ -121,7 +121,7 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
                         while (signals_.try_read()) end();
                     }},
       history_patience_{loop, [this] { go_on(0); }},
-      farewell_{loop, [this] { loop_.stop(); }} {
+      farewell_limit_{loop, [this] { loop_.stop(); }} {
     for (const auto& problem : setup_.settings.problems) setup_.log.say(problem);
     for (const auto process : setup_.home.known_processes()) parts_->registry.refresh(process);
     listen_http();
@@ -170,9 +170,13 @@ void Hub::write_epoch() {
     rundir::write_hub_epoch(setup_.home, epoch);
 }
 
+/// Once what is being answered has been answered, and the kernel has taken it. What the control socket was given, its
+/// end waits for.
 void Hub::end() {
+    if (std::exchange(ending_, true)) return;
     setup_.log.say("pp-hub ends; processes live on");
-    farewell_.set(kFarewell);
+    farewell_limit_.set(kFarewellLimit);
+    loop_.defer([this] { parts_->http.finish([this] { loop_.stop(); }); });
 }
 
 HubStatus Hub::status(const Caller& caller) const {

@@ -56,8 +56,9 @@ class Hub {
     std::unique_ptr<Parts> parts_;
     EventLoop::Watch signal_watch_;
     EventLoop::Timer history_patience_;
-    EventLoop::Timer farewell_;
+    EventLoop::Timer farewell_limit_;
     bool going_on_ = false;
+    bool ending_ = false;
 };
 
 }  // namespace pp::hub

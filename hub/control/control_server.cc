@@ -19,6 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFramesPerTurn = 64;
+constexpr std::chrono::milliseconds kFarewellLimit{2000};  // for a client that does not take its answer
 constexpr std::size_t kMaxLimits = 64;
 constexpr std::uint32_t kMaxTerminalLength = 1000;
 
@@ -82,6 +83,7 @@ std::string unknown_operation(const std::string& name) {
 
 wire::Channel limited_router(wire::Context& zmq, const std::string& path, std::size_t most_clients) {
     auto channel = wire::Channel::router(zmq, path, static_cast<int>(most_clients / 2));
+    channel.deliver_at_end(kFarewellLimit);
     channel.limit_peers(zmq, most_clients);
     return channel;
 }

@@ -31,7 +31,7 @@ struct Context {
     Ids& ids;
     const Sandbox& sandbox;
     std::function<HubStatus(const Caller&)> hub_status;  ///< as the caller is told it
-    std::function<void()> end_hub;             ///< once what is being answered has been answered
+    std::function<void()> end_hub;                       ///< once what is being answered has been answered
     std::vector<std::int64_t> default_limits;  ///< as in Launch; for callers that bring none
 };
 

@@ -30,6 +30,7 @@ const json& output_schema() {
 "since_time":{"type":"string","description":"ISO 8601, or how long ago: 5m."},
 "before_time":{"type":"string","description":"ISO 8601, or how long ago: 30s."},
 "run":{"type":"integer","default":-1,"description":"A run's number; -1 the newest, -2 the one before."},
+"log":{"type":"string","enum":["out","build"],"default":"out"},
 "max_chars":{"type":"integer","minimum":1,"maximum":400000,"default":16000},
 "raw":{"type":"boolean","default":false,"description":"The bytes as they came, with escape sequences."}},
 "required":["process"],"additionalProperties":false})"));
@@ -62,6 +63,13 @@ ring::Query query_of(const Arguments& arguments) {
             .value_or(ring::kDefaultCharacters));
     query.raw = arguments.flag("raw");
     return query;
+}
+
+/// Nothing builds in this version.
+[[noreturn]] void refuse_build_log(Context& context, const Target& target, const Caller& caller) {
+    const auto process = resolve(context, target, caller);
+    throw Refusal(Refusal::Kind::failed, describe(context.registry.files(process)) +
+                                             " has no build log: it was started without a build; leave log out");
 }
 
 ToolResult present_output(const OutputResult& output, const std::string& stream) {
@@ -173,6 +181,7 @@ Tool get_output_tool() {
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) -> Call {
         const Arguments arguments{object, output_schema()};
         const auto stream = arguments.choice("stream").value_or("combined");
+        if (arguments.choice("log") == "build") refuse_build_log(context, arguments.target(), caller);
         return get_output(context, {arguments.target(), query_of(arguments)}, caller,
                           presented<OutputResult>(std::move(then), [stream](const OutputResult& output) {
                               return present_output(output, stream);

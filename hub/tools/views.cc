@@ -172,7 +172,7 @@ std::string process_line(const rundir::ProcessFiles& files) {
     if (life.descendants > 0)
         text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
                 " alive";
-    if (!files.damage.empty()) text += ", damaged: " + files.damage;
+    if (const auto damage = rundir::damage_of(files); !damage.empty()) text += ", damaged: " + damage;
     if (files.launch) text += " — " + files.launch->command + " in " + files.launch->working_directory;
     return text;
 }

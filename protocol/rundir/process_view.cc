@@ -138,6 +138,11 @@ std::string explanation(const ProcessFiles& files) {
     return "";
 }
 
+std::string damage_of(const ProcessFiles& files) {
+    if (files.log_damage.empty()) return files.damage;
+    return files.damage + (files.damage.empty() ? "" : "; ") + "its log cannot be read: " + files.log_damage;
+}
+
 std::string state_of(const ProcessFiles& files) {
     return files.damage.empty() || files.state ? state_name(files.lifecycle().state) : "damaged";
 }
@@ -184,7 +189,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"ports", json::array()},
         {"cursor", files.state ? files.state->tail : 0},
     };
-    if (!files.damage.empty()) view["damage"] = files.damage;
+    if (const auto damage = damage_of(files); !damage.empty()) view["damage"] = damage;
     return view;
 }
 

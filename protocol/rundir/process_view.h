@@ -29,6 +29,9 @@ std::string iso_time(std::int64_t time_ns);
 /// "was ended by SIGTERM after pp was asked to stop it", "/x/y: No such file or directory".
 std::string explanation(const ProcessFiles& files);
 
+/// Empty, or what is wrong with any of its files, for a person.
+std::string damage_of(const ProcessFiles& files);
+
 /// A state's name, or "damaged".
 std::string state_of(const ProcessFiles& files);
 /// Pid of a main that lives, or 0.
