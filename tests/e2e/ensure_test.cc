@@ -34,6 +34,8 @@ TEST_CASE("two terminals with different environments and an agent share one serv
     CHECK(joined["process"]["id"] == "p1");
     CHECK(joined["process"]["owner"]["kind"] == "human");
     CHECK(joined["output"] == "colour red\n");
+    CHECK(joined["lost_bytes"] == 0);
+    CHECK(joined["more"] == false);
     CHECK(pp.pp_json({"ls"})["processes"].size() == 1);
     CHECK(pp.pp({"stop", "p1"}).code == 0);
     CHECK(first->wait().code == 128 + SIGTERM);
@@ -123,4 +125,37 @@ TEST_CASE("a redirected run has two streams, though the same command runs elsewh
     CHECK(pp.pp_json({"status", "here"})["streams"] == "split");
     CHECK(pp.pp({"stop", "here"}).code == 0);
     here->wait();
+}
+
+TEST_CASE("a start and a restart tell what is lost of their output, and whether there is more", "[e2e][ensure][output]") {
+    Installation pp;
+    pp.pp({"hub", "start"});
+    auto client = agent(pp);
+    const json command{"sh", "-c", "seq 1 100000; read x"};  // 588,895 bytes, of which the log keeps 64 KiB and the head
+    const auto small = client.call("start", {{"command", command}, {"wait", {{"for", "exit"}, {"timeout", 60}}}, {"options", {{"log", {{"size", "64K"}}}}}});
+    CHECK(small["ended"] == true);
+    CHECK(small["cursor"] == 588'895);
+    CHECK(small["lost_bytes"].get<std::uint64_t>() > 400'000);
+    CHECK(small["more"] == false);
+
+    const auto waiting = client.call("start", {{"command", {"sh", "-c", "seq 1 10000; exec sleep 1000"}}, {"name", "long"},
+                                               {"wait", {{"for", "settled"}, {"timeout", 60}}}});
+    CHECK(waiting["more"] == true);
+    CHECK(waiting["lost_bytes"] == 0);
+    const auto again = client.call("restart", {{"process", "long"}});
+    CHECK(again["process"]["run"] == 2);
+    CHECK(again["lost_bytes"] == 0);
+    REQUIRE(again["more"].is_boolean());
+    const auto on = client.call("get_output", {{"process", "long"}, {"cursor", waiting["cursor"]}, {"lines", 1}});
+    CHECK(waiting["output"].get<std::string>().starts_with("1\n2\n"));
+    CHECK(on["output"].get<std::string>() != "1\n");
+}
+
+TEST_CASE("an agent that ends the hub hears that it did", "[e2e][shutdown]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sleep", "1000"}).code == 0);
+    auto client = agent(pp);
+    CHECK_THAT(client.refusal("shutdown", json::object()), Contains("leave"));
+    CHECK(client.call("shutdown", {{"processes", "leave"}})["left"] == json{"p1"});
+    CHECK(pp.pp_json({"ls"})["processes"][0]["state"] == "running");
 }

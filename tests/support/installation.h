@@ -21,6 +21,8 @@ struct Ran {
     int code = -1;    ///< exit code, 128 + n for a signal
     std::string out;
     std::string err;
+    long max_resident_kib = 0;
+    long cpu_ms = 0;
 };
 
 /// A program that runs beside the test, with both its streams kept.
