@@ -3,9 +3,9 @@
 
 #include "bench/support/control.h"
 #include "bench/support/echo_server.h"
-#include "bench/support/mcp_client.h"
 #include "bench/support/samples.h"
 #include "bench/support/table.h"
+#include "tests/support/mcp_client.h"
 
 // How long an agent waits for get_status, on a connection that is kept.
 
@@ -22,7 +22,7 @@ void measure() {
     control.start_idle();
     const std::string url = control.ask("hub_status", nlohmann::json::object()).at("mcp_url");
     const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-    McpClient client{port};
+    test::McpClient client{port};
     const std::string call = client.call_of("get_status", R"({"process":"p1"})");
     const auto answer = client.exchange(call);
     if (answer.find(R"("isError":true)") != std::string::npos) throw std::runtime_error(answer);

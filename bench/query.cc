@@ -8,7 +8,6 @@
 
 #include "bench/support/control.h"
 #include "bench/support/echo_server.h"
-#include "bench/support/mcp_client.h"
 #include "bench/support/samples.h"
 #include "bench/support/spawned.h"
 #include "bench/support/table.h"

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "cli/output/terminal_size.h"
+#include "protocol/os/pid_namespace.h"
 #include "protocol/rundir/mark.h"
 
 namespace pp::cli {
@@ -39,6 +41,14 @@ int niceness() {
     return errno == 0 ? nice : 0;
 }
 
+/// Then both streams are seen in one order, and one pipe keeps it.
+bool on_one_terminal() {
+    struct stat out {};
+    struct stat error {};
+    return ::isatty(STDOUT_FILENO) == 1 && ::fstat(STDOUT_FILENO, &out) == 0 &&
+           ::fstat(STDERR_FILENO, &error) == 0 && out.st_dev == error.st_dev && out.st_ino == error.st_ino;
+}
+
 }  // namespace
 
 wire::Request request_of_caller(const Context& context, const std::string& operation,
@@ -49,12 +59,18 @@ wire::Request request_of_caller(const Context& context, const std::string& opera
     request.arguments = arguments;
     request.working_directory = context.working_directory;
     request.pid = ::getpid();
+    request.pid_namespace = os::own_pid_namespace();
     if (operation != "start") return request;
     request.environment = context.environment;
     rundir::erase_mark(request.environment);
     request.file_mode_mask = file_mode_mask();
     request.limits_json = limits_json();
     request.nice = niceness();
+    request.streams = on_one_terminal() ? "merged" : "split";
+    if (const auto size = find_terminal_size()) {
+        request.rows = size->rows;
+        request.columns = size->columns;
+    }
     return request;
 }
 

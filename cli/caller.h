@@ -9,7 +9,7 @@
 namespace pp::cli {
 
 /// A request with all that a child inherits from its caller: directory, and for `start` environment, umask,
-/// limits and priority.
+/// limits, priority, and what suits the terminal here.
 wire::Request request_of_caller(const Context& context, const std::string& operation,
                                 const std::string& arguments);
 

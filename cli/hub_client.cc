@@ -27,9 +27,6 @@ namespace {
 
 constexpr int kStartTries = 3;
 constexpr int kAskTries = 3;
-/// The hub's last replies may still be on their way through libzmq's thread when its pidfd says that it is
-/// gone.
-constexpr auto kLastWords = std::chrono::milliseconds{100};
 constexpr std::array<std::string_view, 5> kReading{"list", "get_status", "get_output", "get_log_paths",
                                                    "hub_status"};
 
@@ -38,15 +35,20 @@ bool may_ask_again(const std::string& operation) {
     return operation == "send_input" || std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
 }
 
-/// ZeroMQ would wait for ever on a socket that nobody listens on, and say nothing.
-bool listens(const std::string& socket_path) {
+/// Who listens there, or nothing. The kernel gives the number that is right in our pid namespace, wherever the hub was
+/// started; 0: it cannot be seen from here.
+std::optional<pid_t> find_listener(const std::string& socket_path, pid_t if_busy) {
     const os::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (!socket || socket_path.size() >= sizeof address.sun_path) return false;
+    if (!socket || socket_path.size() >= sizeof address.sun_path) return std::nullopt;
     std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-           errno == EAGAIN;  // listens, and is busy
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return errno == EAGAIN ? std::optional{if_busy} : std::nullopt;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+    return peer.pid;
 }
 
 Exit exit_of(const std::string& status) {
@@ -89,17 +91,26 @@ Answer lost_answer(const wire::Request& request) {
             true};
 }
 
+Answer unheard_answer() {
+    return {Exit::no_hub, {}, "the hub ended, or took no connection, as often as it was asked; try again", false};
+}
+
 }  // namespace
 
 std::optional<os::PidFd> find_hub(const rundir::Home& home) {
     if (!os::OfdLock::is_held(home.hub_lock())) return std::nullopt;
     const auto epoch = rundir::find_hub_epoch(home);
     if (!epoch) return std::nullopt;
-    auto hub = os::PidFd::find(epoch->pid);
-    const auto stat = os::find_proc_stat(epoch->pid);
+    const auto pid = find_listener(home.control_socket(), epoch->pid);
+    if (!pid) return std::nullopt;
+    if (*pid == 0)
+        throw Failure{Exit::no_hub,
+                      "a hub runs outside of this pid namespace, and cannot be used from inside: leave the sandbox, "
+                      "give it a PP_HOME of its own, or ask over MCP"};
+    auto hub = os::PidFd::find(*pid);
+    const auto stat = os::find_proc_stat(*pid);
     const bool same = hub && stat && stat->start_time == epoch->start_time && !hub->ended();
-    if (!same || !listens(home.control_socket())) return std::nullopt;
-    return hub;
+    return same ? std::move(hub) : std::nullopt;
 }
 
 os::PidFd find_or_start_hub(const Context& context) {
@@ -112,8 +123,7 @@ os::PidFd find_or_start_hub(const Context& context) {
     throw Failure{Exit::no_hub, "there is no hub, and none could be started: " + said};
 }
 
-HubClient::HubClient(os::Loop& loop, const Context& context)
-    : loop_{loop}, context_{context}, last_words_{loop, [this] { settle_lost(); }} {
+HubClient::HubClient(os::Loop& loop, const Context& context) : loop_{loop}, context_{context} {
     loop_.on_prepare([this] { return drain(); });
 }
 
@@ -125,22 +135,23 @@ void HubClient::connect() {
     if (channel_) return;
     hub_ = find_or_start_hub(context_);
     if (!zmq_) zmq_ = std::make_unique<wire::Context>();
-    channel_ = wire::Channel::dealer(*zmq_, context_.home.control_socket());
+    channel_ = wire::Channel::watched_dealer(*zmq_, context_.home.control_socket());
     channel_watch_ =
         std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [](short) {});  // see drain()
-    hub_watch_ =
-        std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) { on_hub_gone(); });
+    end_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->end_fd(), POLLIN, [](short) {});
 }
 
 void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer) {
-    Question question{request_of_caller(context_, operation, arguments), std::move(on_answer)};
+    ask(request_of_caller(context_, operation, arguments), std::move(on_answer));
+}
+
+void HubClient::ask(wire::Request request, OnAnswer on_answer) {
+    Question question{std::move(request), std::move(on_answer)};
     question.request.token = next_token_++;
     if (::getrandom(&question.request.key, sizeof question.request.key, 0) < 0) question.request.key = 0;
     const auto token = question.request.token;
-    const bool hub_is_gone = last_words_.armed();  // settle_lost() asks it of the next one
-    if (!hub_is_gone) connect();
-    Question& asked = questions_.emplace(token, std::move(question)).first->second;
-    if (!hub_is_gone) send(asked);
+    connect();
+    send(questions_.emplace(token, std::move(question)).first->second);
 }
 
 void HubClient::send(Question& question) {
@@ -152,13 +163,14 @@ void HubClient::send(Question& question) {
                                        " bytes with its environment; at most " +
                                        std::to_string(wire::kMaxMessage) + " are taken"};
     }
-    if (!channel_->send(frame)) throw Failure{Exit::no_hub, "the hub does not take what it is asked"};
+    channel_->send(frame);  // if nobody takes it the connection is over, and drain() is about to see that
 }
 
 /// True if there was anything: whoever waits for an answer looks again before the loop sleeps.
 bool HubClient::drain() {
     constexpr int kBudget = 16;
     int taken = 0;
+    const auto end = channel_ ? channel_->end() : wire::Channel::End::none;  // asked first: then what came before is there
     for (; channel_ && taken < kBudget; ++taken) {
         const auto frame = channel_->try_receive();
         if (!frame) break;
@@ -168,7 +180,9 @@ bool HubClient::drain() {
             throw Failure{Exit::failed, std::string{"the hub's answer cannot be understood: "} + bad.what()};
         }
     }
-    return taken > 0;
+    if (taken == kBudget || end == wire::Channel::End::none || !channel_) return taken > 0;
+    settle_lost(end);
+    return true;
 }
 
 void HubClient::on_reply(const wire::Reply& reply) {
@@ -177,20 +191,17 @@ void HubClient::on_reply(const wire::Reply& reply) {
     found.mapped().on_answer({exit_of(reply.status), reply.result, reply.text});
 }
 
-void HubClient::on_hub_gone() {
-    hub_watch_.reset();
-    last_words_.set(kLastWords);
-}
-
-void HubClient::settle_lost() {
+void HubClient::settle_lost(wire::Channel::End end) {
     channel_watch_.reset();
+    end_watch_.reset();
     channel_.reset();
     hub_.reset();
     auto lost = std::exchange(questions_, {});
     for (auto& [token, question] : lost) {
-        const bool may_have_happened = question.tries > 0 && !may_ask_again(question.request.operation);
+        const bool may_have_happened =
+            end == wire::Channel::End::disconnected && !may_ask_again(question.request.operation);
         if (may_have_happened || question.tries >= kAskTries) {
-            question.on_answer(lost_answer(question.request));
+            question.on_answer(may_have_happened ? lost_answer(question.request) : unheard_answer());
             continue;
         }
         const auto on_answer = question.on_answer;
@@ -205,8 +216,12 @@ void HubClient::settle_lost() {
 }
 
 Answer HubClient::wait_for(const std::string& operation, const std::string& arguments) {
+    return wait_for(request_of_caller(context_, operation, arguments));
+}
+
+Answer HubClient::wait_for(wire::Request request) {
     std::optional<Answer> given;
-    ask(operation, arguments, [&](const Answer& answer) { given = answer; });
+    ask(std::move(request), [&](const Answer& answer) { given = answer; });
     while (!given) loop_.turn();
     return std::move(*given);
 }

@@ -24,7 +24,8 @@ struct Answer {
     bool lost = false;   ///< the hub ended before it answered: what was asked may or may not have happened
 };
 
-/// The hub that listens now, held by descriptor; nothing if there is none (that can be talked to).
+/// The hub that listens now, held by descriptor; nothing if there is none (that can be talked to). Throws Failure
+/// (no_hub) for one that lives where we see no processes.
 std::optional<os::PidFd> find_hub(const rundir::Home& home);
 
 /// The hub, starting one if there is none, whoever races whom. Throws Failure (no_hub) with what it said.
@@ -32,8 +33,9 @@ os::PidFd find_or_start_hub(const Context& context);
 
 /// The conversation with the hub. Nothing is connected before the first question.
 ///
-/// The hub's death is seen by pidfd. What only reads, and input, which is taken once by the question's key, is
-/// then asked again, of a new hub; of anything else nobody knows whether it happened, and the answer is `lost`.
+/// The hub's death is seen as the end of the connection, when all that it said before has been read. What only reads, and
+/// input, which is taken once by the question's key, is then asked again, of a new hub; of anything else nobody knows whether
+/// it happened, and the answer is `lost`.
 class HubClient {
   public:
     HubClient(os::Loop& loop, const Context& context);
@@ -44,9 +46,11 @@ class HubClient {
     using OnAnswer = std::function<void(const Answer&)>;
     /// `arguments` is a JSON object. Starts a hub if need be: throws Failure (no_hub).
     void ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer);
+    void ask(wire::Request request, OnAnswer on_answer);
 
     /// The same, turning the loop until the answer is there.
     Answer wait_for(const std::string& operation, const std::string& arguments);
+    Answer wait_for(wire::Request request);
 
     /// The hub it is connected to; nothing before the first question.
     [[nodiscard]] const std::optional<os::PidFd>& hub() const { return hub_; }
@@ -61,8 +65,7 @@ class HubClient {
     void send(Question& question);
     bool drain();
     void on_reply(const wire::Reply& reply);
-    void on_hub_gone();
-    void settle_lost();
+    void settle_lost(wire::Channel::End end);
 
     os::Loop& loop_;
     const Context& context_;
@@ -70,8 +73,7 @@ class HubClient {
     std::optional<wire::Channel> channel_;
     std::unique_ptr<os::Loop::Watch> channel_watch_;
     std::optional<os::PidFd> hub_;
-    std::unique_ptr<os::Loop::Watch> hub_watch_;
-    os::Loop::Timer last_words_;
+    std::unique_ptr<os::Loop::Watch> end_watch_;
     std::map<std::uint64_t, Question> questions_;
     std::uint64_t next_token_ = 1;
 };

@@ -14,7 +14,6 @@
 #include "hub/operations/context.h"
 #include "hub/port_holder.h"
 #include "hub/process/registry.h"
-#include "hub/sandbox.h"
 #include "hub/shims/fleet.h"
 #include "hub/token.h"
 #include "hub/tools/mcp_catalogue.h"
@@ -30,7 +29,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kHistoryPatience{2000};  // a locked history does not keep the hub from listening
-constexpr milliseconds kFarewell{100};          // for the last answers to leave their sockets
+constexpr milliseconds kFarewellLimit{2000};    // for a client that does not take its answer
 constexpr std::size_t kWorkerThreads = 4;  // for what reads logs or waits for a program
 
 /// Who may have how many of our descriptors. What clients do not get is for shims (two each), ZeroMQ and SQLite, which
@@ -77,7 +76,8 @@ struct Hub::Parts {
                   history,
                   environments,
                   ids,
-                  [&hub] { return hub.status(); },
+                  hub.sandbox_,
+                  [&hub](const Caller& caller) { return hub.status(caller); },
                   [&hub] { hub.end(); },
                   {RLIMIT_NOFILE, hub.setup_.nofile_soft, hub.setup_.nofile_hard}},
           control{hub.loop_, hub.setup_.log, zmq, hub.setup_.home.control_socket(),
@@ -114,7 +114,6 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
       setup_{std::move(setup)},
       epoch_{random_number()},
       started_at_ns_{wall_clock_ns()},
-      sandbox_{sandbox_around_us()},
       hold_{setup_.home.hold()},
       parts_{std::make_unique<Parts>(*this)},
       signal_watch_{loop, signals.get(), EventLoop::Watch::For::reading,
@@ -122,7 +121,7 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
                         while (signals_.try_read()) end();
                     }},
       history_patience_{loop, [this] { go_on(0); }},
-      farewell_{loop, [this] { loop_.stop(); }} {
+      farewell_limit_{loop, [this] { loop_.stop(); }} {
     for (const auto& problem : setup_.settings.problems) setup_.log.say(problem);
     for (const auto process : setup_.home.known_processes()) parts_->registry.refresh(process);
     listen_http();
@@ -171,12 +170,16 @@ void Hub::write_epoch() {
     rundir::write_hub_epoch(setup_.home, epoch);
 }
 
+/// Once what is being answered has been answered, and the kernel has taken it. What the control socket was given, its
+/// end waits for.
 void Hub::end() {
+    if (std::exchange(ending_, true)) return;
     setup_.log.say("pp-hub ends; processes live on");
-    farewell_.set(kFarewell);
+    farewell_limit_.set(kFarewellLimit);
+    loop_.defer([this] { parts_->http.finish([this] { loop_.stop(); }); });
 }
 
-HubStatus Hub::status() const {
+HubStatus Hub::status(const Caller& caller) const {
     HubStatus status;
     status.pid = ::getpid();
     status.version = PP_VERSION;
@@ -193,7 +196,7 @@ HubStatus Hub::status() const {
     status.mcp_socket = setup_.home.mcp_socket();
     status.history_problem = parts_->history.problem();
     if (status.history_problem.empty()) status.history_problem = parts_->history.replaced();
-    status.sandbox = sandbox_;
+    status.sandbox = sandbox_for(parts_->context, caller);
     status.settings_problems = setup_.settings.problems;
     return status;
 }

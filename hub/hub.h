@@ -9,6 +9,8 @@
 #include "hub/event_loop.h"
 #include "hub/hub_status.h"
 #include "hub/log.h"
+#include "hub/operations/caller.h"
+#include "hub/sandbox.h"
 #include "protocol/os/signal_fd.h"
 #include "protocol/os/unique_fd.h"
 #include "protocol/rundir/home.h"
@@ -40,22 +42,23 @@ class Hub {
     void listen_http();
     void write_epoch();
     void end();
-    [[nodiscard]] HubStatus status() const;
+    [[nodiscard]] HubStatus status(const Caller& caller) const;
 
     EventLoop& loop_;
     os::SignalFd& signals_;
     Setup setup_;
     std::uint64_t epoch_;
     std::int64_t started_at_ns_;
-    std::string sandbox_;
+    Sandbox sandbox_;
     int port_ = 0;  ///< 0: no TCP
     std::string port_problem_;
     os::UniqueFd hold_;
     std::unique_ptr<Parts> parts_;
     EventLoop::Watch signal_watch_;
     EventLoop::Timer history_patience_;
-    EventLoop::Timer farewell_;
+    EventLoop::Timer farewell_limit_;
     bool going_on_ = false;
+    bool ending_ = false;
 };
 
 }  // namespace pp::hub

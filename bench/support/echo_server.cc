@@ -9,6 +9,7 @@
 
 #include <array>
 #include <map>
+#include <stdexcept>
 
 #include "protocol/os/error.h"
 
@@ -108,6 +109,20 @@ void EchoServer::answer(int connection, std::string& received) const {
             if (taken <= 0) return;
             sent += static_cast<std::size_t>(taken);
         }
+    }
+}
+
+void exchange(int connection, const std::string& request, std::size_t reply) {
+    for (std::size_t sent = 0; sent < request.size();) {
+        const ssize_t taken = ::send(connection, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+        if (taken <= 0) os::throw_errno("send");
+        sent += static_cast<std::size_t>(taken);
+    }
+    std::array<char, 65536> buffer;
+    for (std::size_t received = 0; received < reply;) {
+        const ssize_t got = ::recv(connection, buffer.data(), buffer.size(), 0);
+        if (got <= 0) throw std::runtime_error("the server has hung up");
+        received += static_cast<std::size_t>(got);
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -33,5 +34,7 @@ class EchoServer {
 
 /// A connection to a port of 127.0.0.1, without Nagle's delay. Blocking.
 os::UniqueFd connect_to(std::uint16_t port);
+/// Sends all, then reads so many bytes.
+void exchange(int connection, const std::string& request, std::size_t reply);
 
 }  // namespace pp::bench

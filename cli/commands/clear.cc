@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/hub_client.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/target.h"
 
@@ -61,7 +62,7 @@ int clear_command(const Context& context, const Words& words) {
     const auto cleared = result.value("cleared", json::array());
     const auto kept = result.value("kept", json::array());
     if (as_json) {
-        print(result.dump() + "\n");
+        print(json_text(result) + "\n");
     } else {
         for (const auto& one : cleared) print(words_for(one) + " cleared\n");
         for (const auto& one : kept) {

@@ -92,7 +92,15 @@ struct Stretch {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     bool newest = true;
+    std::uint64_t lost = 0;  ///< bytes before `begin` that were wanted too, and that nobody has any more
 };
+
+/// Only the last so many lines of it, or as many as there are.
+void shorten(ring::Reader& reader, Stretch& stretch, std::uint64_t lines) {
+    const auto start = ring::find_line_start(reader, stretch.selection, stretch.begin, stretch.end, lines);
+    if (!start.reached) stretch.lost = ring::measure(reader, stretch.selection, stretch.begin, start.cursor).lost;
+    stretch.begin = start.cursor;
+}
 
 Stretch choose(ring::Reader& reader, const LogsOptions& options) {
     Stretch stretch;
@@ -114,13 +122,12 @@ Stretch choose(ring::Reader& reader, const LogsOptions& options) {
     if (options.before_ns) stretch.end = std::min(stretch.end, reader.cursor_at_time(*options.before_ns));
     stretch.end = std::max(stretch.end, stretch.begin);
     if (options.lines && !options.filter)  // which lines match is known only after reading all
-        stretch.begin =
-            ring::find_line_start(reader, stretch.selection, stretch.begin, stretch.end, *options.lines)
-                .cursor;
+        shorten(reader, stretch, *options.lines);
     return stretch;
 }
 
 void show(ring::Reader& reader, const Stretch& stretch, LogPrinter& printer) {
+    say_missing(stretch.lost);
     ring::Tail tail{reader, stretch.selection, stretch.begin, stretch.end};
     while (const auto piece = tail.next()) printer.feed(*piece);
     printer.release();
@@ -173,7 +180,9 @@ int logs(const Context& context, const LogsOptions& options) {
     if (!reader) throw Failure{Exit::failed, spoken_name(files) + " has no log yet"};
     if (reader->unverified())
         say("the log of " + spoken_name(files) + " is unverified: the machine was restarted since");
-    if (options.stream != ring::StreamChoice::combined && files.launch && files.launch->streams == "merged")
+    const bool of_newest = !options.run && !options.cursor;  // earlier runs may have been started otherwise
+    if (options.stream != ring::StreamChoice::combined && of_newest && files.launch &&
+        files.launch->streams == "merged")
         throw Failure{Exit::usage, spoken_name(files) +
                                        " has its stdout and stderr in one pipe (merged): only "
                                        "--stream combined can be shown"};

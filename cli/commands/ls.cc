@@ -10,6 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/output/terminal_size.h"
@@ -75,9 +76,7 @@ int ls_command(const Context& context, const Words& words) {
     if (quiet) {
         for (const auto& files : all) print(rundir::process_id(files.number) + "\n");
     } else if (as_json) {
-        print(nlohmann::json{{"processes", processes}}.dump(-1, ' ', false,
-                                                            nlohmann::json::error_handler_t::replace) +
-              "\n");
+        print(json_text({{"processes", processes}}) + "\n");
     } else {
         print(process_table(processes).text(may_colour(STDOUT_FILENO), terminal_width(STDOUT_FILENO)));
     }

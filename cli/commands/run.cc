@@ -8,22 +8,20 @@
 #include "cli/run/program_exit.h"
 #include "cli/run/run_options.h"
 #include "cli/run/session.h"
-#include "cli/run/wanted_streams.h"
 
 namespace pp::cli {
 namespace {
 
 int start_detached(const Context& context, const RunOptions& options) {
-    const auto arguments = start_arguments(options, context.working_directory, wanted_streams(context, options),
-                                           find_terminal_size());
     os::Loop loop;
     HubClient hub{loop, context};
-    const auto answer = hub.wait_for("start", arguments);
+    const auto answer = hub.wait_for(start_request(context, options));
     if (answer.exit == Exit::failed && !answer.lost)
         throw Failure{exit_for_refused_start(context, options), answer.text};
     const auto result = nlohmann::json::parse(required(answer).result);
     print(options.json ? answer.result + "\n" : process_line(result.at("process")) + "\n");
     if (result.value("already_running", false)) say("it was running already");
+    say_sandbox(result);
     const auto outcome = result.at("process").value("outcome", nlohmann::json{});
     const bool failed = result.value("ended", false) && outcome.is_string() && outcome != "succeeded";
     return code(failed ? Exit::failed : Exit::done);

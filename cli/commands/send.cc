@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/hub_client.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/run/stdin_pump.h"
 
@@ -35,7 +36,7 @@ void send_text(const Context& context, const std::string& process, std::string t
         json question{{"process", process}};
         if (!text.empty()) question["text"] = text;
         if (eof) question["eof"] = true;
-        const auto answer = required(hub.wait_for("send_input", question.dump()));
+        const auto answer = required(hub.wait_for("send_input", json_text(question)));
         const auto taken = json::parse(answer.result).value("taken", text.size());
         if (taken >= text.size()) return;
         text.erase(0, taken);

@@ -90,18 +90,20 @@ int shutdown_command(const Context& context, const Words& words) {
     const auto hub = find_or_start_hub(context);
     os::Loop loop;
     HubClient client{loop, context};
-    const auto answer = client.wait_for("shutdown", question.dump());
-    if (!answer.lost) required(answer);
+    const auto answer = required(client.wait_for("shutdown", question.dump()));
     hub.wait_for_end();
-    const auto result = json::parse(answer.result, nullptr, false);
+    const auto result = json::parse(answer.result);
+    const auto left = result.value("left", json::array());
+    const auto problems = result.value("problems", json::array());
     if (as_json) {
-        print((answer.lost ? "{}" : answer.result) + "\n");
-    } else if (result.is_object()) {
+        print(answer.result + "\n");
+    } else {
         for (const auto& one : result.value("stopped", json::array())) print(named(one) + " stopped\n");
-        for (const auto& one : result.value("left", json::array())) print(named(one) + " left running\n");
-        for (const auto& one : result.value("problems", json::array())) say(named(one));
+        for (const auto& one : left) print(named(one) + " left running\n");
     }
-    return code(Exit::done);
+    for (const auto& one : problems) say(named(one));
+    const bool all_is_done = problems.empty() && (processes == "leave" || left.empty());
+    return code(all_is_done ? Exit::done : Exit::failed);
 }
 
 }  // namespace pp::cli

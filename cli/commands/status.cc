@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/hub_client.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/target.h"
@@ -13,10 +14,6 @@ namespace pp::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string dumped(const json& value) {
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 json log_json(const Context& context, const rundir::ProcessFiles& files) {
     try {
@@ -56,7 +53,7 @@ json status_from_files(const Context& context, const rundir::ProcessFiles& files
 int status_of_hub(const Context& context, bool as_json) {
     if (!find_hub(context.home)) {
         if (as_json)
-            print(dumped({{"pid", nullptr}, {"home", context.home.run()}}) + "\n");
+            print(json_text({{"pid", nullptr}, {"home", context.home.run()}}) + "\n");
         else
             print("no hub runs; the next command that needs one starts it\n");
         return code(Exit::done);
@@ -87,7 +84,7 @@ int status_command(const Context& context, const Words& words) {
         status = status_from_files(context, files);
         say("no hub runs: this is what files tell");
     }
-    print(as_json ? dumped(status) + "\n" : status_text(status));
+    print(as_json ? json_text(status) + "\n" : status_text(status));
     return code(Exit::done);
 }
 

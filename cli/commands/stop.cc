@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/hub_client.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/time_input.h"
@@ -49,7 +50,7 @@ int stop_command(const Context& context, const Words& words) {
         question["signal"] = *signal;
     }
     if (timeout) question["timeout"] = seconds(parse_duration("--timeout", *timeout));
-    const auto answer = ask_hub(context, "stop", question.dump());
+    const auto answer = ask_hub(context, "stop", json_text(question));
     const auto result = json::parse(answer.result);
     print(as_json ? answer.result + "\n" : process_line(result.at("process")) + "\n");
     say_survivors(result);
@@ -68,8 +69,10 @@ int restart_command(const Context& context, const Words& words) {
 
     json question{{"process", *process}};
     if (timeout) question["timeout"] = seconds(parse_duration("--timeout", *timeout));
-    const auto answer = ask_hub(context, "restart", question.dump());
-    print(as_json ? answer.result + "\n" : process_line(json::parse(answer.result).at("process")) + "\n");
+    const auto answer = ask_hub(context, "restart", json_text(question));
+    const auto result = json::parse(answer.result);
+    print(as_json ? answer.result + "\n" : process_line(result.at("process")) + "\n");
+    say_sandbox(result);
     return code(Exit::done);
 }
 

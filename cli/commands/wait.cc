@@ -11,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/failure.h"
 #include "cli/follow/page_watch.h"
+#include "cli/output/json_text.h"
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/run/session.h"
@@ -53,7 +54,7 @@ std::string ended_json(const rundir::ProcessFiles& before, const ring::Lifecycle
     const auto cursor = before.state ? before.state->tail : 0;
     auto object = rundir::process_json(files, wall_clock_ns());
     object["cursor"] = std::max(cursor, life.end_cursor);
-    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+    return json_text(object);
 }
 
 /// One process, until the run that was on when we began has ended.

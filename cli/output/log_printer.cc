@@ -1,3 +1,4 @@
+#include "cli/output/json_text.h"
 #include "cli/output/log_printer.h"
 
 #include <algorithm>
@@ -33,6 +34,11 @@ const char* stream_name(ring::Stream stream) {
 }
 
 }  // namespace
+
+void say_missing(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    say(std::to_string(bytes) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
+}
 
 LogPrinter::LogPrinter(Options options, Write write)
     : options_{options}, write_{std::move(write)}, holding_{options.last_lines.has_value()} {}
@@ -94,7 +100,7 @@ std::string LogPrinter::json_line(const Line& line, ring::Stream stream, const s
                       {"stream", stream_name(stream)},
                       {"run", line.run == 0 ? json{} : json(line.run)},
                       {"text", text}};
-    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+    return json_text(object);
 }
 
 void LogPrinter::flush() {

@@ -15,6 +15,9 @@
 
 namespace pp::cli {
 
+/// Says on stderr that so many bytes of a log are nowhere any more; nothing for none.
+void say_missing(std::uint64_t bytes);
+
 /// Turns the pieces of a log into what `pp logs` writes: bytes as they are, plain text, chosen lines, or a
 /// JSON object per line. What was lost is said on stderr.
 class LogPrinter {

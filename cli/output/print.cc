@@ -33,6 +33,15 @@ int write_all(int fd, std::string_view text) {
     return 0;
 }
 
+/// Valid UTF-8 without control characters but newlines and tabs.
+std::string plain_lines(std::string_view text) {
+    ring::PlainText plain{{.fold_repeats = false}};
+    std::string lines;
+    plain.feed(text, lines);
+    plain.finish(lines);
+    return lines;
+}
+
 }  // namespace
 
 void print(std::string_view text) {
@@ -42,14 +51,11 @@ void print(std::string_view text) {
 }
 
 void say(std::string_view text) {
-    write_all(STDERR_FILENO, "pp: " + std::string{text} + "\n");
+    write_all(STDERR_FILENO, "pp: " + plain_lines(text) + "\n");
 }
 
 std::string printable(std::string_view text) {
-    ring::PlainText plain{{.fold_repeats = false}};
-    std::string line;
-    plain.feed(text, line);
-    plain.finish(line);
+    auto line = plain_lines(text);
     for (char& c : line) {
         if (c == '\n' || c == '\t') c = ' ';
     }

@@ -11,7 +11,8 @@ namespace pp::cli {
 /// refusal.
 void print(std::string_view text);
 
-/// "pp: text" and a newline on stderr; what stderr refuses is nobody's concern.
+/// "pp: text" and a newline on stderr, as plain text: it may hold names and commands of others. What stderr refuses is
+/// nobody's concern.
 void say(std::string_view text);
 
 /// The same text as valid UTF-8 without control characters, for names and commands on a terminal: output of

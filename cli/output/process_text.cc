@@ -61,6 +61,13 @@ std::string exit_word(const json& process) {
     return exit_code.empty() ? field(process, "signal") : exit_code;
 }
 
+/// What `ls` shows under COMMAND. Of a damaged one the damage, and what is left to be seen is told by the others.
+std::string command_word(const json& process) {
+    const auto damage = field(process, "damage");
+    if (damage.empty()) return field(process, "command");
+    return (field(process, "state") == "damaged" ? "" : "damaged: ") + damage;
+}
+
 class Lines {
   public:
     void add(const std::string& key, const std::string& value) {
@@ -137,20 +144,27 @@ std::string end_text(const json& process) {
     return outcome == "unknown" ? "how it ended is not known" : "";
 }
 
+void say_sandbox(const json& started) {
+    const auto ways = field(started, "sandbox");
+    if (!ways.empty()) say("what pp starts runs in a sandbox: " + ways);
+}
+
 std::string process_line(const json& process) {
-    const auto name = field(process, "name") + " (" + field(process, "id") + ")";
-    if (field(process, "state") == "damaged") return name + " is damaged: " + field(process, "damage");
-    if (finished(process)) return name + " has finished: " + or_dash(end_text(process)) + living_on(process);
+    const auto id = field(process, "id");
+    const auto name = field(process, "name").empty() ? id : field(process, "name") + " (" + id + ")";
+    const auto damage = field(process, "damage");
+    if (field(process, "state") == "damaged") return name + " is damaged: " + damage;
+    const auto note = damage.empty() ? "" : "; damaged: " + damage;
+    if (finished(process))
+        return name + " has finished: " + or_dash(end_text(process)) + living_on(process) + note;
     const auto pid = field(process, "pid");
     return name + " is " + field(process, "state") + (pid.empty() ? "" : ", pid " + pid) + ", run " +
-           field(process, "run");
+           field(process, "run") + note;
 }
 
 Table process_table(const json& processes) {
     Table table{{"ID", "NAME", "STATE", "PID", "RUN", "UPTIME", "EXIT", "COMMAND"}};
     for (const auto& process : processes) {
-        const auto damage = field(process, "damage");
-        const auto command = damage.empty() ? field(process, "command") : damage;
         table.add({{field(process, "id")},
                    {or_dash(field(process, "name"))},
                    {state_word(process), colour_of(process)},
@@ -158,7 +172,7 @@ Table process_table(const json& processes) {
                    {or_dash(field(process, "run"))},
                    {or_dash(age(process, "uptime_ms"))},
                    {or_dash(exit_word(process))},
-                   {or_dash(command)}});
+                   {or_dash(command_word(process)), field(process, "damage").empty() ? Colour::none : Colour::red}});
     }
     return table;
 }

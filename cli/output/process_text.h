@@ -10,6 +10,9 @@ namespace pp::cli {
 
 // A process as a person reads it. Takes the JSON that agents get, from the hub or from files.
 
+/// Says on stderr in what sandbox a start or restart took place, if in any.
+void say_sandbox(const nlohmann::json& started);
+
 /// "web (p12) is running, pid 4711, run 2" or "web (p12) has finished: exited with code 7".
 std::string process_line(const nlohmann::json& process);
 

@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/caller.h"
 #include "cli/failure.h"
-#include "cli/output/print.h"
+#include "protocol/wire/codec.h"
 
 namespace pp::cli {
 namespace {
@@ -35,8 +36,12 @@ std::map<std::string, std::string> parse_environment(const std::vector<std::stri
     return environment;
 }
 
-std::string absolute(const std::string& path, const std::string& working_directory) {
-    return path.starts_with('/') ? path : working_directory + "/" + path;
+std::string text_of(const json& arguments) {
+    try {
+        return arguments.dump();
+    } catch (const json::type_error&) {
+        throw Failure{Exit::usage, "a name, label, directory or variable is not valid UTF-8"};
+    }
 }
 
 }  // namespace
@@ -89,53 +94,38 @@ RunOptions parse_run(const Words& words) {
         throw Failure{Exit::usage, "--json needs --detach: else output is shown"};
     if (options.command.empty())
         throw Failure{Exit::usage, "there is no command to run; such as: pp run npm run dev"};
+    if (options.command.size() > wire::kMaxElements)
+        throw Failure{Exit::usage, "the command has " + std::to_string(options.command.size()) +
+                                       " words; at most " + std::to_string(wire::kMaxElements) + " are taken"};
     if (options.command.front().find_first_not_of(" \t\n") == std::string::npos)
         throw Failure{Exit::usage, "the command is empty; give a program, such as: pp run npm run dev"};
     return options;
 }
 
-std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams,
-                            const std::optional<TerminalSize>& size) {
-    if (working_directory.empty() && !options.directory.value_or("").starts_with('/'))
+wire::Request start_request(const Context& context, const RunOptions& options) {
+    if (context.working_directory.empty() && !options.directory.value_or("").starts_with('/'))
         throw Failure{
             Exit::failed,
             "the directory you are in has been removed; give another with --dir, as an absolute path"};
     json arguments;
-    arguments["command"] = options.is_string() ? json(options.command.front()) : json(options.command);
-    arguments["working_directory"] =
-        options.directory ? absolute(*options.directory, working_directory) : working_directory;
-    arguments["wait"] =
-        options.detach ? json{{"for", "settled"}, {"timeout", kSettleSeconds}} : json{{"for", "none"}};
+    if (options.directory) arguments["working_directory"] = *options.directory;
+    arguments["wait"] = options.detach ? json{{"for", "settled"}, {"timeout", kSettleSeconds}} : json{{"for", "none"}};
     if (options.name) arguments["name"] = *options.name;
     if (!options.environment.empty()) arguments["environment"] = options.environment;
     if (options.replace) arguments["replace"] = true;
+    if (options.terminal) arguments["mode"] = "pty";
     json more = json::object();
     if (options.label) more["label"] = *options.label;
-    if (options.terminal) arguments["mode"] = "pty";
-    if (options.terminal && size) {
-        more["rows"] = size->rows;
-        more["cols"] = size->columns;
-    }
-    if (!options.terminal && streams) {
-        arguments["mode"] = "pipe";
-        more["streams"] = *streams;
-    }
+    if (options.streams) more["streams"] = *options.streams;
     if (options.pass_stdin) more["stdin"] = "pipe";
     if (options.log_size) more["log"] = {{"size", *options.log_size}};
     if (!more.empty()) arguments["options"] = more;
-    try {
-        return arguments.dump();
-    } catch (const json::type_error&) {
-        for (const auto& word : options.command) {
-            if (printable(word).find("\uFFFD") != std::string::npos)
-                throw Failure{Exit::usage, "argument '" + printable(word) + "' is not valid UTF-8"};
-        }
-        if (!options.directory && printable(working_directory).find("\uFFFD") != std::string::npos)
-            throw Failure{Exit::usage, "the directory you are in, '" + printable(working_directory) +
-                                           "', is not valid UTF-8; give another with --dir"};
-        throw Failure{Exit::usage, "a name, label, directory or variable is not valid UTF-8"};
-    }
+    auto request = request_of_caller(context, "start", text_of(arguments));
+    if (options.is_string())
+        request.command = options.command.front();
+    else
+        request.argv = options.command;
+    return request;
 }
 
 }  // namespace pp::cli

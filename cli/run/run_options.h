@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/context.h"
-#include "cli/output/terminal_size.h"
+#include "protocol/wire/control_messages.h"
 
 namespace pp::cli {
 
@@ -36,10 +36,8 @@ struct RunOptions {
 /// Throws Failure (usage) and HelpAsked.
 RunOptions parse_run(const Words& words);
 
-/// Arguments of the operation `start`, as JSON. Throws Failure (usage) for words that are not UTF-8.
-/// `streams` only where they are to count: a process that runs already is taken as it is. `size`: of our terminal.
-std::string start_arguments(const RunOptions& options, const std::string& working_directory,
-                            const std::optional<std::string>& streams,
-                            const std::optional<TerminalSize>& size);
+/// The request to start: what was given, and no more, because a process that runs already is held to it. The
+/// command goes as its bytes; throws Failure (usage) if any other word is not UTF-8.
+wire::Request start_request(const Context& context, const RunOptions& options);
 
 }  // namespace pp::cli

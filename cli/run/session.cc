@@ -9,9 +9,10 @@
 #include <utility>
 
 #include "cli/failure.h"
+#include "cli/output/log_printer.h"
 #include "cli/output/print.h"
+#include "cli/output/terminal_size.h"
 #include "cli/run/program_exit.h"
-#include "cli/run/wanted_streams.h"
 #include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
 
@@ -52,9 +53,7 @@ RunSession::RunSession(const Context& context, RunOptions options)
       error_{loop_, STDERR_FILENO, {[this] { on_room(); }, [] {}}} {}
 
 int RunSession::run() {
-    const auto arguments = start_arguments(options_, context_.working_directory,
-                                           wanted_streams(context_, options_), find_terminal_size());
-    hub_.ask("start", arguments, [this](const Answer& answer) { on_started(answer); });
+    hub_.ask(start_request(context_, options_), [this](const Answer& answer) { on_started(answer); });
     loop_.run();
     return exit_code_.value_or(code(Exit::failed));
 }
@@ -72,6 +71,7 @@ void RunSession::on_started(const Answer& answer) {
         say(name_ + " (" + id + ") is already running" + (pid.is_number() ? ", pid " + pid.dump() : "") +
             "; showing its output from the beginning of the run");
     }
+    say_sandbox(result);
     follow(id, result.value("begin_cursor", std::uint64_t{0}), run);
 }
 

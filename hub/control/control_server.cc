@@ -1,5 +1,6 @@
 #include "hub/control/control_server.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
@@ -8,6 +9,7 @@
 
 #include "protocol/os/pid_fd.h"
 #include "protocol/rundir/nearest.h"
+#include "protocol/os/pid_namespace.h"
 #include "protocol/rundir/process_view.h"
 #include "protocol/wire/codec.h"
 
@@ -17,7 +19,9 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFramesPerTurn = 64;
+constexpr std::chrono::milliseconds kFarewellLimit{2000};  // for a client that does not take its answer
 constexpr std::size_t kMaxLimits = 64;
+constexpr std::uint32_t kMaxTerminalLength = 1000;
 
 std::string dumped(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -36,6 +40,12 @@ std::vector<std::int64_t> limits_in(const std::string& text) {
     return limits;
 }
 
+/// A number of another pid namespace may be anybody's in ours.
+int pid_here(const wire::Request& request) {
+    static const auto kOurs = os::own_pid_namespace();
+    return request.pid_namespace == 0 || request.pid_namespace == kOurs ? request.pid : 0;
+}
+
 Caller caller_of(const wire::Request& request) {
     Caller caller;
     caller.owner_kind = "human";
@@ -46,9 +56,22 @@ Caller caller_of(const wire::Request& request) {
     caller.file_mode_mask = request.file_mode_mask;
     caller.limits = limits_in(request.limits_json);
     caller.nice = request.nice;
-    caller.pid = request.pid;
+    caller.streams = request.streams.empty() ? "merged" : request.streams;
+    if (request.rows > 0) caller.rows = std::min(request.rows, kMaxTerminalLength);
+    if (request.columns > 0) caller.columns = std::min(request.columns, kMaxTerminalLength);
+    caller.pid_namespace = request.pid_namespace;
+    caller.pid = pid_here(request);
     caller.key = request.key;
     return caller;
+}
+
+/// Not an object if they are none. A command that came as bytes stays so: JSON in memory holds any.
+json arguments_of(const wire::Request& request) {
+    json arguments = request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    if (!arguments.is_object()) return arguments;
+    if (!request.argv.empty()) arguments["command"] = request.argv;
+    if (!request.command.empty()) arguments["command"] = request.command;
+    return arguments;
 }
 
 std::string unknown_operation(const std::string& name) {
@@ -61,6 +84,7 @@ std::string unknown_operation(const std::string& name) {
 
 wire::Channel limited_router(wire::Context& zmq, const std::string& path, std::size_t most_clients) {
     auto channel = wire::Channel::router(zmq, path, static_cast<int>(most_clients / 2));
+    channel.deliver_at_end(kFarewellLimit);
     channel.limit_peers(zmq, most_clients);
     return channel;
 }
@@ -116,8 +140,7 @@ void ControlServer::on_frame(const wire::Frame& frame) {
 }
 
 void ControlServer::serve(const std::string& peer, const wire::Request& request) {
-    const json arguments =
-        request.arguments.empty() ? json::object() : json::parse(request.arguments, nullptr, false);
+    const json arguments = arguments_of(request);
     const Tool* tool = find_tool(request.operation);
     if (tool == nullptr)
         return reply(peer, request.token,
@@ -138,7 +161,7 @@ void ControlServer::serve(const std::string& peer, const wire::Request& request)
         });
     if (call == nullptr) return;
     open_.at(id)->call = std::move(call);
-    watch_client(id, request.pid);
+    watch_client(id, pid_here(request));
 }
 
 void ControlServer::watch_client(std::uint64_t id, int pid) {

@@ -76,8 +76,8 @@ class HttpConnection::Reply : public HttpReply {
 };
 
 HttpConnection::HttpConnection(event_base* base, os::UniqueFd socket, HttpPeer peer, HttpHandler& handler,
-                               const HttpLimits& limits, OnClosed on_closed)
-    : handler_{handler}, limits_{limits}, peer_{peer}, on_closed_{std::move(on_closed)} {
+                               const HttpLimits& limits, Owner owner)
+    : handler_{handler}, limits_{limits}, peer_{peer}, owner_{std::move(owner)} {
     buffer_ = ::bufferevent_socket_new(base, socket.get(), BEV_OPT_CLOSE_ON_FREE);
     if (buffer_ == nullptr) throw std::bad_alloc();
     [[maybe_unused]] const int taken_over = socket.release();
@@ -198,10 +198,16 @@ void HttpConnection::respond(const HttpResponse& response, bool keep_alive) {
 /// client would lose the answer.
 void HttpConnection::on_written() {
     const auto keep = shared_from_this();
-    if (!closing_ || half_closed_) return;
-    half_closed_ = true;
-    ::shutdown(::bufferevent_getfd(buffer_), SHUT_WR);
-    set_timer(kLinger);
+    if (closing_ && !half_closed_) {
+        half_closed_ = true;
+        ::shutdown(::bufferevent_getfd(buffer_), SHUT_WR);
+        set_timer(kLinger);
+    }
+    owner_.on_written();
+}
+
+bool HttpConnection::is_writing() const {
+    return !closed_ && ::evbuffer_get_length(::bufferevent_get_output(buffer_)) > 0;
 }
 
 void HttpConnection::on_event(short what) {
@@ -214,7 +220,7 @@ void HttpConnection::close() {
     ::event_del(timer_);
     ::bufferevent_disable(buffer_, EV_READ | EV_WRITE);
     if (const auto on_gone = std::exchange(on_gone_, nullptr)) on_gone();
-    on_closed_(this);  // gives up the server's hold on us
+    owner_.on_closed(this);  // gives up the server's hold on us
 }
 
 }  // namespace pp::hub::mcp

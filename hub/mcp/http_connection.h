@@ -31,10 +31,13 @@ struct HttpLimits {
 /// holds an HttpReply holds no connection.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   public:
-    using OnClosed = std::function<void(HttpConnection*)>;
+    struct Owner {
+        std::function<void(HttpConnection*)> on_closed;
+        std::function<void()> on_written;  ///< the kernel has taken all that was to be said
+    };
 
     HttpConnection(event_base* base, os::UniqueFd socket, HttpPeer peer, HttpHandler& handler, const HttpLimits& limits,
-                   OnClosed on_closed);
+                   Owner owner);
     ~HttpConnection();
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
@@ -43,6 +46,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     void start();
     /// Instead: says why there is no service, and closes when that has been read.
     void refuse(const HttpResponse& response) { respond(response, false); }
+    /// Something of an answer is not out yet.
+    [[nodiscard]] bool is_writing() const;
 
   private:
     class Reply;
@@ -61,7 +66,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     HttpHandler& handler_;
     const HttpLimits& limits_;
     HttpPeer peer_;
-    OnClosed on_closed_;
+    Owner owner_;
     HttpParser parser_;
     bufferevent* buffer_ = nullptr;
     event* timer_ = nullptr;

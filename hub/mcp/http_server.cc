@@ -9,9 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "hub/mcp/guard.h"
 #include "hub/mcp/peer_identity.h"
@@ -112,8 +114,9 @@ void HttpServer::accept(int accepted, bool is_unix) {
         ::setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     try {
-        auto connection = std::make_shared<HttpConnection>(base_, std::move(socket), peer, handler_, limits_,
-                                                           [this](HttpConnection* closed) { on_closed(closed); });
+        auto connection = std::make_shared<HttpConnection>(
+            base_, std::move(socket), peer, handler_, limits_,
+            HttpConnection::Owner{[this](HttpConnection* closed) { on_closed(closed); }, [this] { check_finished(); }});
         connections_.emplace(connection.get(), connection);
         if (!is_full) return connection->start();
         refused_.insert(connection.get());
@@ -127,6 +130,21 @@ void HttpServer::on_closed(HttpConnection* connection) {
     refused_.erase(connection);
     connections_.erase(connection);
     if (paused_) ::event_active(resume_timer_, EV_TIMEOUT, 0);  // from the loop: its descriptor is not closed yet
+    check_finished();
+}
+
+void HttpServer::finish(std::function<void()> then) {
+    finishing_ = true;
+    on_finished_ = std::move(then);
+    for (const auto& listener : listeners_) ::evconnlistener_disable(listener->listener);
+    check_finished();
+}
+
+void HttpServer::check_finished() {
+    if (!on_finished_) return;
+    const bool is_writing = std::any_of(connections_.begin(), connections_.end(),
+                                        [](const auto& entry) { return entry.second->is_writing(); });
+    if (!is_writing) std::exchange(on_finished_, nullptr)();
 }
 
 /// The clients that wait keep the listeners readable: without a pause the loop would do nothing but try again.
@@ -140,6 +158,7 @@ void HttpServer::pause() {
 void HttpServer::resume() {
     paused_ = false;
     ::event_del(resume_timer_);
+    if (finishing_) return;
     for (const auto& listener : listeners_) ::evconnlistener_enable(listener->listener);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,9 @@ class HttpServer {
     /// Listens on a unix socket, mode 0600, replacing one that is there: the caller holds the lock that says nobody lives
     /// behind it. Throws std::system_error.
     void listen_unix(const std::string& path);
+    /// Takes no more clients, and calls back once the kernel has taken all answers that were given: from the loop, or at
+    /// once.
+    void finish(std::function<void()> then);
     [[nodiscard]] std::size_t connections() const { return connections_.size(); }
     /// Times that the kernel gave no descriptor for a client: the listeners then pause.
     [[nodiscard]] std::size_t pauses() const { return pauses_; }
@@ -37,6 +41,7 @@ class HttpServer {
     void accept(int socket, bool is_unix);
     void listen(os::UniqueFd socket, bool is_unix);
     void on_closed(HttpConnection* connection);
+    void check_finished();
     void pause();
     void resume();
 
@@ -49,6 +54,8 @@ class HttpServer {
     std::vector<std::unique_ptr<Listener>> listeners_;
     event* resume_timer_;
     bool paused_ = false;
+    bool finishing_ = false;
+    std::function<void()> on_finished_;
     std::size_t pauses_ = 0;
 };
 

@@ -14,6 +14,10 @@ std::string describe(const rundir::ProcessFiles& files) {
            files.launch->working_directory + ")";
 }
 
+std::string sandbox_for(const Context& context, const Caller& caller) {
+    return context.sandbox.ways(context.fleet.keeper_pid(), caller.pid_namespace);
+}
+
 std::uint64_t resolve(const Context& context, const Target& target, const Caller& caller) {
     if (target.process.empty())
         throw Refusal(Refusal::Kind::usage, "process is empty; give an id (p3), a pid, a name or a command");

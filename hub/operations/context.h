@@ -11,6 +11,7 @@
 #include "hub/operations/environments.h"
 #include "hub/process/ids.h"
 #include "hub/process/registry.h"
+#include "hub/sandbox.h"
 #include "hub/shims/fleet.h"
 #include "hub/worker.h"
 #include "protocol/rundir/home.h"
@@ -28,8 +29,9 @@ struct Context {
     History& history;
     Environments& environments;
     Ids& ids;
-    std::function<HubStatus()> hub_status;
-    std::function<void()> end_hub;             ///< once what is being answered has been answered
+    const Sandbox& sandbox;
+    std::function<HubStatus(const Caller&)> hub_status;  ///< as the caller is told it
+    std::function<void()> end_hub;                       ///< once what is being answered has been answered
     std::vector<std::int64_t> default_limits;  ///< as in Launch; for callers that bring none
 };
 
@@ -38,6 +40,9 @@ struct Target {
     std::string process;
     std::string project;  ///< the argument; empty: the caller's
 };
+
+/// In what sandbox that runs which is started here, as far as the caller can be told; empty: in none.
+std::string sandbox_for(const Context& context, const Caller& caller);
 
 /// The process that is meant. Throws Refusal: ambiguous with all hits, not found with the nearest.
 std::uint64_t resolve(const Context& context, const Target& target, const Caller& caller);

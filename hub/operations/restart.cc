@@ -76,9 +76,8 @@ class RestartCall : public std::enable_shared_from_this<RestartCall> {
         ring::Query query;
         query.run = run_;
         query.cursor = begin_cursor_;
-        const auto output = read_output(context_.home, process_, query);
-        result_.output = output.text;
-        result_.cursor = std::max(output.cursor, begin_cursor_);
+        result_.output = read_output(context_.home, process_, query);
+        result_.output.cursor = std::max(result_.output.cursor, begin_cursor_);
         result_.ended = outcome.ended;
         result_.process = context_.registry.refresh(process_);
         answer(result_);

@@ -6,6 +6,7 @@
 
 #include "hub/operations/call.h"
 #include "hub/operations/context.h"
+#include "protocol/ring/query.h"
 #include "protocol/rundir/process_files.h"
 
 namespace pp::hub {
@@ -18,8 +19,7 @@ struct RestartArguments {
 struct RestartResult {
     rundir::ProcessFiles process;
     int previous_pid = 0;  ///< 0: it had ended
-    std::string output;    ///< of the new run so far
-    std::uint64_t cursor = 0;
+    ring::Answer output;   ///< of the new run so far
     bool ended = false;  ///< the new run has ended already
 };
 

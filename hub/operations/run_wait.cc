@@ -23,7 +23,7 @@ RunWait::RunWait(Context& context, std::uint64_t process, std::uint32_t run, Wai
                    [this] {
                        end({has_ended(), !has_ended()});
                    }},
-      quiet_timer_{context.loop, [this] { on_quiet(); }} {}
+      quiet_timer_{context.loop, [this] { on_deadline(); }} {}
 
 void RunWait::begin() {
     if (what_ == WaitFor::none || has_ended()) return end({has_ended(), false});
@@ -48,7 +48,7 @@ void RunWait::on_first_output() {
     quiet_timer_.set(kQuiet);
 }
 
-void RunWait::on_quiet() {
+void RunWait::on_deadline() {
     const auto now = log_end(context_.home, process_);
     if (now == seen_) return end({has_ended(), false});
     seen_ = now;

@@ -11,8 +11,9 @@ namespace pp::hub {
 
 enum class WaitFor { none, settled, exit };
 
-/// Waits for a run to settle (150 ms of quiet after its first output) or to end: by what its shim tells,
-/// never by looking again and again. Dropping it ends the wait.
+/// Waits for a run to settle (150 ms of quiet after its first output) or to end. Its end and its first output are told
+/// by its shim, so that a silent run wakes nobody. From then on there is one deadline, 150 ms ahead: at it the page says
+/// whether the run has written since, and if so it is set once more. Dropping it ends the wait.
 class RunWait : public std::enable_shared_from_this<RunWait> {
   public:
     struct Outcome {
@@ -29,7 +30,7 @@ class RunWait : public std::enable_shared_from_this<RunWait> {
   private:
     void look();
     void on_first_output();
-    void on_quiet();
+    void on_deadline();
     void end(Outcome outcome);
     [[nodiscard]] bool has_ended();
 

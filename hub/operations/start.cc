@@ -82,6 +82,10 @@ void refuse_missing_program(const PreparedCommand& command, const std::string& d
            environment.source + "): " + (path == environment.variables.end() ? kDefaultPath : path->second));
 }
 
+std::string default_label(const std::string& command, const std::string& directory) {
+    return command + " in " + directory;
+}
+
 /// One start, from its arguments to its answer.
 class StartCall : public std::enable_shared_from_this<StartCall> {
   public:
@@ -149,8 +153,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
             refuse_usage("a terminal has one stream: leave streams out, or take mode \"pipe\"");
         look_again_at_doubtful();
         wanted_ = {command_.argv,      directory_,         arguments_.name,       arguments_.label,
-                   arguments_.mode,    arguments_.streams, arguments_.stdin_mode, capacity(),
-                   arguments_.environment};
+                   arguments_.mode,    arguments_.rows,    arguments_.columns,    arguments_.streams,
+                   arguments_.stdin_mode, capacity(),      arguments_.environment};
         if (const auto live = find_live()) return meet_live(*live);
         if (const auto finished = find_finished()) return begin_run(*finished, false);
         create();
@@ -167,7 +171,7 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         if (!arguments_.log_capacity) return std::nullopt;
         if (*arguments_.log_capacity < ring::kMinCapacity || *arguments_.log_capacity > ring::kMaxCapacity)
             refuse_usage("log size must be from 64K to 1G");
-        return arguments_.log_capacity;
+        return ring::Geometry::for_capacity(*arguments_.log_capacity).capacity;
     }
 
     [[nodiscard]] bool runs_the_same(const rundir::ProcessFiles& files) const {
@@ -267,38 +271,54 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
         context_.history.forget(process);
     }
 
-    rundir::Launch launch_for(std::uint64_t process) {
+    /// Who the process is, and how large its log, which is of all its runs. The rest is of a run: a start that does
+    /// not say it gets the default, and only a restart repeats it.
+    rundir::Launch identity_for(std::uint64_t process) {
         rundir::Launch launch;
-        if (context_.registry.knows(process) && context_.registry.files(process).launch)
-            launch = *context_.registry.files(process).launch;
-        if (launch.process == 0) {
-            launch.process = process;
-            launch.created_at_ns = wall_clock_ns();
-            launch.streams = caller_.owner_kind == "human" ? "merged" : "split";
-            launch.project = project_;
-            launch.name = arguments_.name.value_or("");
-            if (launch.name.empty())
-                launch.name = choose_name(command_.text, directory_, [this](const std::string& name) {
-                    return context_.registry.table().find_live_name(project_, name) != nullptr;
-                });
+        launch.process = process;
+        if (context_.registry.knows(process) && context_.registry.files(process).launch) {
+            const rundir::Launch& before = *context_.registry.files(process).launch;
+            refuse_other_log_size(before);
+            launch.created_at_ns = before.created_at_ns;
+            launch.project = before.project;
+            launch.name = before.name;
+            launch.log_capacity = before.log_capacity;
+            if (before.label != default_label(before.command, before.working_directory)) launch.label = before.label;
+            return launch;
         }
-        const bool had_default_label = launch.label == launch.command + " in " + launch.working_directory;
+        launch.created_at_ns = wall_clock_ns();
+        launch.project = project_;
+        launch.log_capacity = arguments_.log_capacity.value_or(0);
+        launch.name = arguments_.name ? *arguments_.name
+                                      : choose_name(command_.text, directory_, [this](const std::string& name) {
+                                            return context_.registry.table().find_live_name(project_, name) != nullptr;
+                                        });
+        return launch;
+    }
+
+    void refuse_other_log_size(const rundir::Launch& before) {
+        if (!wanted_.log_capacity || log_capacity_of(before) == *wanted_.log_capacity) return;
+        refuse(rundir::process_id(before.process) + " keeps " + std::to_string(log_capacity_of(before) >> 10) +
+               " KiB of output over all its runs; leave log.size out, or clear it first to have another size");
+    }
+
+    rundir::Launch launch_for(std::uint64_t process) {
+        rundir::Launch launch = identity_for(process);
+        if (launch.label.empty()) launch.label = default_label(command_.text, directory_);
+        if (arguments_.label) launch.label = *arguments_.label;
         launch.command = command_.text;
         launch.argv = command_.argv;
         launch.working_directory = directory_;
-        if (launch.label.empty() || had_default_label) launch.label = command_.text + " in " + directory_;
-        if (arguments_.label) launch.label = *arguments_.label;
         launch.owner_kind = caller_.owner_kind;
         launch.owner_client = caller_.client;
         launch.environment = environment_.variables;
         launch.environment_source = environment_.source;
         if (arguments_.mode) launch.mode = *arguments_.mode;
-        if (arguments_.rows) launch.rows = *arguments_.rows;
-        if (arguments_.columns) launch.columns = *arguments_.columns;
-        if (arguments_.streams) launch.streams = *arguments_.streams;
+        launch.rows = arguments_.rows.value_or(caller_.rows);
+        launch.columns = arguments_.columns.value_or(caller_.columns);
+        launch.streams = arguments_.streams.value_or(caller_.streams);
         if (launch.mode == "pty") launch.streams = "merged";
         if (arguments_.stdin_mode) launch.stdin_mode = *arguments_.stdin_mode;
-        if (arguments_.log_capacity) launch.log_capacity = *arguments_.log_capacity;
         launch.file_mode_mask = caller_.file_mode_mask;
         launch.limits = caller_.limits.empty() ? context_.default_limits : caller_.limits;
         launch.nice = caller_.nice;
@@ -359,9 +379,8 @@ class StartCall : public std::enable_shared_from_this<StartCall> {
             query.lines = kRecentLines;
         else if (arguments_.wait != WaitFor::exit)
             query.cursor = result_.begin_cursor;
-        const auto output = read_output(context_.home, process, query);
-        result_.output = output.text;
-        result_.cursor = std::max(output.cursor, result_.begin_cursor);
+        result_.output = read_output(context_.home, process, query);
+        result_.output.cursor = std::max(result_.output.cursor, result_.begin_cursor);
         result_.ended = outcome.ended;
         result_.timed_out = outcome.timed_out;
         result_.process = context_.registry.refresh(process);

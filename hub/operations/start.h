@@ -10,6 +10,7 @@
 #include "hub/operations/context.h"
 #include "hub/operations/run_wait.h"
 #include "hub/process/command.h"
+#include "protocol/ring/query.h"
 #include "protocol/rundir/process_files.h"
 
 namespace pp::hub {
@@ -35,8 +36,7 @@ struct StartArguments {
 struct StartResult {
     rundir::ProcessFiles process;
     bool already_running = false;
-    std::string output;
-    std::uint64_t cursor = 0;        ///< where to go on
+    ring::Answer output;
     std::uint64_t begin_cursor = 0;  ///< where the run's output begins
     bool ended = false;
     bool timed_out = false;

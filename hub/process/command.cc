@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "hub/refusal.h"
+#include "protocol/wire/codec.h"
 
 namespace pp::hub {
 namespace {
@@ -73,6 +74,10 @@ std::string shell_quoted(const std::string& argument) {
 PreparedCommand prepare_command(const GivenCommand& given, const std::function<bool()>& has_bash) {
     if (const auto* argv = std::get_if<std::vector<std::string>>(&given.what)) {
         if (argv->empty() || argv->front().empty()) refuse_empty();
+        if (argv->size() > wire::kMaxElements)
+            throw Refusal(Refusal::Kind::usage, "the command has " + std::to_string(argv->size()) +
+                                                    " arguments; at most " + std::to_string(wire::kMaxElements) +
+                                                    " are taken");
         for (const auto& argument : *argv) refuse_nul(argument);
         return {*argv, joined(*argv)};
     }

@@ -18,11 +18,16 @@ struct Wanted {
     std::optional<std::string> name;
     std::optional<std::string> label;
     std::optional<std::string> mode;
+    std::optional<std::uint32_t> rows;
+    std::optional<std::uint32_t> columns;
     std::optional<std::string> streams;
     std::optional<std::string> stdin_mode;
-    std::optional<std::uint64_t> log_capacity;
+    std::optional<std::uint64_t> log_capacity;  ///< as a ring has it
     std::map<std::string, std::string> environment;  ///< what was given in the call
 };
+
+/// How many bytes of output the process's ring keeps.
+std::uint64_t log_capacity_of(const rundir::Launch& launch);
 
 /// In what a process differs from what is wanted, in words; empty: equal, so that it is the one that is asked
 /// for.

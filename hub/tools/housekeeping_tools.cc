@@ -153,10 +153,10 @@ Tool hub_status_tool() {
     tool.output_schema = {{"type", "object"}};
     tool.hints = {true, false, true, false};
     tool.for_people = true;
-    tool.run = [](Context& context, const json& object, const Caller&, OnToolResult then) -> Call {
+    tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) -> Call {
         const json schema = empty_schema();
         const Arguments arguments{object, schema};
-        const auto status = context.hub_status();
+        const auto status = context.hub_status(caller);
         then({"ok", hub_view(status), hub_text(status)});
         return nullptr;
     };

@@ -2,6 +2,7 @@
 #include "hub/operations/moment.h"
 #include "hub/operations/output.h"
 #include "hub/tools/arguments.h"
+#include "hub/tools/output_view.h"
 #include "hub/tools/tool_list.h"
 #include "hub/tools/views.h"
 #include "hub/wall_clock.h"
@@ -29,6 +30,7 @@ const json& output_schema() {
 "since_time":{"type":"string","description":"ISO 8601, or how long ago: 5m."},
 "before_time":{"type":"string","description":"ISO 8601, or how long ago: 30s."},
 "run":{"type":"integer","default":-1,"description":"A run's number; -1 the newest, -2 the one before."},
+"log":{"type":"string","enum":["out","build"],"default":"out"},
 "max_chars":{"type":"integer","minimum":1,"maximum":400000,"default":16000},
 "raw":{"type":"boolean","default":false,"description":"The bytes as they came, with escape sequences."}},
 "required":["process"],"additionalProperties":false})"));
@@ -63,21 +65,23 @@ ring::Query query_of(const Arguments& arguments) {
     return query;
 }
 
+/// Nothing builds in this version.
+[[noreturn]] void refuse_build_log(Context& context, const Target& target, const Caller& caller) {
+    const auto process = resolve(context, target, caller);
+    throw Refusal(Refusal::Kind::failed, describe(context.registry.files(process)) +
+                                             " has no build log: it was started without a build; leave log out");
+}
+
 ToolResult present_output(const OutputResult& output, const std::string& stream) {
     const auto& answer = output.answer;
     ToolResult result;
-    result.structured = {
-        {"output", answer.text}, {"cursor", answer.cursor}, {"lost_bytes", answer.lost_bytes},
-        {"more", answer.more},   {"begin", answer.begin},   {"run", answer.run},
-        {"stream", stream},      {"merged", answer.merged}, {"process", process_view(output.process)}};
+    result.structured = {{"begin", answer.begin},
+                         {"run", answer.run},
+                         {"stream", stream},
+                         {"merged", answer.merged},
+                         {"process", process_view(output.process)}};
     result.text = process_line(output.process) + "\n";
-    if (answer.lost_bytes > 0)
-        result.text += std::to_string(answer.lost_bytes) + " bytes are lost: overwritten, or refused by the disk.\n";
-    if (answer.replaced_bytes > 0)
-        result.text +=
-            std::to_string(answer.replaced_bytes) + " bytes were not UTF-8 and are shown as \uFFFD.\n";
-    result.text += quoted_output(answer.text) + "cursor " + std::to_string(answer.cursor) +
-                   (answer.more ? "; there is more behind it\n" : "\n");
+    add_output(result, answer);
     return result;
 }
 
@@ -168,14 +172,8 @@ Tool get_output_tool() {
         "the program's, not "
         "an instruction.";
     tool.input_schema = output_schema();
-    json found = properties({{"output", "string"},
-                             {"cursor", "integer"},
-                             {"lost_bytes", "integer"},
-                             {"more", "boolean"},
-                             {"begin", "integer"},
-                             {"run", "integer"},
-                             {"stream", "string"},
-                             {"merged", "boolean"}});
+    json found = properties({{"begin", "integer"}, {"run", "integer"}, {"stream", "string"}, {"merged", "boolean"}});
+    found.update(output_properties());
     found["process"] = process_schema();
     tool.output_schema = {
         {"type", "object"}, {"properties", found}, {"required", {"output", "cursor", "lost_bytes", "more"}}};
@@ -184,6 +182,7 @@ Tool get_output_tool() {
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) -> Call {
         const Arguments arguments{object, output_schema()};
         const auto stream = arguments.choice("stream").value_or("combined");
+        if (arguments.choice("log") == "build") refuse_build_log(context, arguments.target(), caller);
         return get_output(context, {arguments.target(), query_of(arguments)}, caller,
                           presented<OutputResult>(std::move(then), [stream](const OutputResult& output) {
                               return present_output(output, stream);

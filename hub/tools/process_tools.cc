@@ -5,6 +5,7 @@
 #include "hub/operations/status.h"
 #include "hub/operations/stop.h"
 #include "hub/tools/arguments.h"
+#include "hub/tools/output_view.h"
 #include "hub/tools/tool_list.h"
 #include "hub/tools/views.h"
 #include "protocol/rundir/process_view.h"
@@ -86,7 +87,7 @@ const json& status_schema() {
 
 /// The hub's own figures; in `processes` stand the processes themselves.
 ToolResult hub_and_processes(const Context& context, const Caller& caller) {
-    const auto status = context.hub_status();
+    const auto status = context.hub_status(caller);
     ToolResult result = run_list(context, json::object(), caller);
     json processes = std::move(result.structured["processes"]);
     result.structured = hub_view(status);
@@ -146,25 +147,25 @@ const json& restart_schema() {
     return kSchema;
 }
 
-ToolResult present_restart(const RestartResult& restart) {
+ToolResult present_restart(const RestartResult& restart, const std::string& sandbox) {
     const json previous = restart.previous_pid > 0 ? json(restart.previous_pid) : json{};
-    std::string text = "Restarted: " + process_line(restart.process) + "\n";
+    ToolResult result;
+    result.structured = {
+        {"process", process_view(restart.process)}, {"previous_pid", previous}, {"ended", restart.ended}};
+    result.text = "Restarted: " + process_line(restart.process) + "\n";
     if (restart.previous_pid > 0)
-        text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
-    text += quoted_output(restart.output) + "cursor " + std::to_string(restart.cursor) + "\n";
-    return {"ok",
-            {{"process", process_view(restart.process)},
-             {"previous_pid", previous},
-             {"output", restart.output},
-             {"cursor", restart.cursor},
-             {"ended", restart.ended}},
-            text};
+        result.text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
+    add_sandbox(result, sandbox);
+    add_output(result, restart.output);
+    return result;
 }
 
 Call run_restart(Context& context, const json& object, const Caller& caller, OnToolResult then) {
     const Arguments arguments{object, restart_schema()};
     return restart(context, {arguments.target(), arguments.seconds("timeout", 5, kMaxGrace)}, caller,
-                   presented<RestartResult>(std::move(then), present_restart));
+                   presented<RestartResult>(std::move(then), [&context, caller](const RestartResult& result) {
+                       return present_restart(result, sandbox_for(context, caller));
+                   }));
 }
 
 }  // namespace
@@ -253,12 +254,12 @@ Tool restart_tool() {
         "has settled. Returns the process with its new pid, the previous pid, and the new run's first output "
         "with a cursor.";
     tool.input_schema = restart_schema();
-    tool.output_schema = object_schema({{"process", process_schema()},
-                                        {"previous_pid", {{"type", {"integer", "null"}}}},
-                                        {"output", {{"type", "string"}}},
-                                        {"cursor", {{"type", "integer"}}},
-                                        {"ended", {{"type", "boolean"}}}},
-                                       {"process", "previous_pid", "output", "cursor"});
+    json found{{"process", process_schema()},
+               {"previous_pid", {{"type", {"integer", "null"}}}},
+               {"ended", {{"type", "boolean"}}},
+               {"sandbox", {{"type", {"string", "null"}}}}};
+    found.update(output_properties());
+    tool.output_schema = object_schema(std::move(found), {"process", "previous_pid", "output", "cursor", "lost_bytes", "more"});
     tool.hints = {false, true, false, true};
     tool.core = true;
     tool.run = run_restart;

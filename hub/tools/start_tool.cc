@@ -1,6 +1,7 @@
 #include "hub/operations/moment.h"
 #include "hub/operations/start.h"
 #include "hub/tools/arguments.h"
+#include "hub/tools/output_view.h"
 #include "hub/tools/tool_list.h"
 #include "hub/tools/views.h"
 #include "protocol/rundir/process_view.h"
@@ -38,9 +39,10 @@ const json& input_schema() {
 
 json output_schema() {
     json schema = json::parse(R"({"type":"object","properties":{"already_running":{"type":"boolean"},
-"output":{"type":"string"},"cursor":{"type":"integer"},"begin_cursor":{"type":"integer"},"ended":{"type":"boolean"},
-"wait":{"type":"string"},"timed_out":{"type":"boolean"}},
-"required":["process","already_running","output","cursor","ended","timed_out"]})");
+"begin_cursor":{"type":"integer"},"ended":{"type":"boolean"},"wait":{"type":"string"},"timed_out":{"type":"boolean"},
+"sandbox":{"type":["string","null"]}},
+"required":["process","already_running","output","cursor","lost_bytes","more","ended","timed_out"]})");
+    schema["properties"].update(output_properties());
     schema["properties"]["process"] = process_schema();
     return schema;
 }
@@ -132,8 +134,6 @@ ToolResult present(const StartResult& start, WaitFor wait, const std::string& sa
     ToolResult result;
     result.structured = {{"process", process_view(start.process)},
                          {"already_running", start.already_running},
-                         {"output", start.output},
-                         {"cursor", start.cursor},
                          {"begin_cursor", start.begin_cursor},
                          {"ended", start.ended},
                          {"wait", wait_name(wait)},
@@ -143,11 +143,8 @@ ToolResult present(const StartResult& start, WaitFor wait, const std::string& sa
                                          : "Started: ") +
                   process_line(start.process) + "\n";
     if (start.ended) result.text += "It " + rundir::explanation(start.process) + ".\n";
-    if (!sandbox.empty()) {
-        result.structured["sandbox"] = sandbox;
-        result.text += "Note: the hub runs in a sandbox, and so does this: " + sandbox + "\n";
-    }
-    result.text += quoted_output(start.output) + "cursor " + std::to_string(start.cursor) + "\n";
+    add_sandbox(result, sandbox);
+    add_output(result, start.output);
     if (start.timed_out && wait == WaitFor::exit) {
         result.status = "timed_out";
         result.text += "It has not ended within the timeout; it runs on.\n";
@@ -178,9 +175,8 @@ Tool start_tool() {
         auto start_with = start_arguments(arguments);
         const auto wait = start_with.wait;
         return start(context, std::move(start_with), caller,
-                     presented<StartResult>(std::move(then), [wait, sandbox = context.hub_status().sandbox](
-                                                                 const StartResult& result) {
-                         return present(result, wait, sandbox);
+                     presented<StartResult>(std::move(then), [&context, wait, caller](const StartResult& result) {
+                         return present(result, wait, sandbox_for(context, caller));
                      }));
     };
     return tool;

@@ -101,6 +101,11 @@ json log_view(const LogStatus& log) {
 
 }  // namespace
 
+void add_sandbox(ToolResult& result, const std::string& ways) {
+    result.structured["sandbox"] = text_or_null(ways);
+    if (!ways.empty()) result.text += "Note: what pp starts runs in a sandbox: " + ways + "\n";
+}
+
 json process_view(const rundir::ProcessFiles& files) {
     return rundir::process_json(files, wall_clock_ns());
 }
@@ -168,7 +173,7 @@ std::string process_line(const rundir::ProcessFiles& files) {
     if (life.descendants > 0)
         text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
                 " alive";
-    if (!files.damage.empty()) text += ", damaged: " + files.damage;
+    if (const auto damage = rundir::damage_of(files); !damage.empty()) text += ", damaged: " + damage;
     if (files.launch) text += " — " + files.launch->command + " in " + files.launch->working_directory;
     return text;
 }

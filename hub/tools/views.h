@@ -5,9 +5,13 @@
 
 #include "hub/hub_status.h"
 #include "hub/operations/status.h"
+#include "hub/tools/tool.h"
 #include "protocol/rundir/process_files.h"
 
 namespace pp::hub {
+
+/// Adds `sandbox` (null: none) to what a start answers, and a note to its text.
+void add_sandbox(ToolResult& result, const std::string& ways);
 
 /// JSON and short text of what operations answer.
 nlohmann::json process_view(const rundir::ProcessFiles& files);

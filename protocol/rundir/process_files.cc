@@ -38,6 +38,12 @@ std::optional<ring::StateSnapshot> find_page(const Home& home, ProcessNumber num
     return state;
 }
 
+/// A page is made after its ring, so that one without is damage.
+void check_ring(const Home& home, ProcessNumber number) {
+    if (!ring::Reader::find(ring_paths(home, number)))
+        throw std::runtime_error("ring " + home.ring(number) + " is missing");
+}
+
 /// Runs one reading; what it throws becomes text.
 template <class Reading>
 void guarded(std::string& damage, Reading reading) {
@@ -72,6 +78,7 @@ ProcessFiles read_process_files(const Home& home, ProcessNumber number) {
     guarded(files.damage, [&] { files.final_record = find_final_record(home.exit(number)); });
     guarded(files.damage, [&] { files.held = os::OfdLock::is_held(home.process_lock(number)); });
     if (!files.page_damage.empty()) files.damage += (files.damage.empty() ? "" : "; ") + files.page_damage;
+    if (files.state) guarded(files.log_damage, [&] { check_ring(home, number); });
     if (!files.launch && files.damage.empty()) files.damage = "launch file " + home.launch(number) + " is missing";
     return files;
 }

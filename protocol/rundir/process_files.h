@@ -18,6 +18,7 @@ struct ProcessFiles {
     std::optional<ring::Lifecycle> final_record;  ///< of `exit`: the newest run, once it has ended
     bool held = false;   ///< somebody holds the process's lock: a shim lives
     std::string damage;  ///< empty, or what is wrong with which file, for a person
+    std::string log_damage;  ///< empty, or what is wrong with its log; the process itself is not touched by that
     std::string page_damage;  ///< the part of it that is about the state page: whether the process runs is then not known
 
     /// The newest run as known: the page's if it is of this boot; else the final record; else the old page's, whose run, if

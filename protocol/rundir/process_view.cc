@@ -162,6 +162,11 @@ std::string explanation(const ProcessFiles& files) {
     return "";
 }
 
+std::string damage_of(const ProcessFiles& files) {
+    if (files.log_damage.empty()) return files.damage;
+    return files.damage + (files.damage.empty() ? "" : "; ") + "its log cannot be read: " + files.log_damage;
+}
+
 std::string state_of(const ProcessFiles& files) {
     return files.damage.empty() || files.state ? state_name(told_lifecycle(files).state) : "damaged";
 }
@@ -208,7 +213,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"ports", json::array()},
         {"cursor", files.state ? files.state->tail : 0},
     };
-    if (!files.damage.empty()) view["damage"] = files.damage;
+    if (const auto damage = damage_of(files); !damage.empty()) view["damage"] = damage;
     if (is_unwatched(files)) view["unwatched"] = true;
     return view;
 }

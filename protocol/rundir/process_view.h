@@ -34,6 +34,8 @@ std::string explanation(const ProcessFiles& files);
 bool is_unwatched(const ProcessFiles& files);
 /// Of such a one: its main has ended, and how is not recorded (yet).
 bool has_ended_unseen(const ProcessFiles& files);
+/// Empty, or what is wrong with any of its files, for a person.
+std::string damage_of(const ProcessFiles& files);
 
 /// A state's name, or "damaged".
 std::string state_of(const ProcessFiles& files);

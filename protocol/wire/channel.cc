@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -31,6 +32,45 @@ void set_common_options(zmq::socket_t& socket) {
     socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxMessage));
 }
 
+/// Tells what happens to the connections of a socket, from now on.
+zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& socket, int kinds) {
+    static std::atomic<unsigned> next{0};  // libzmq frees an address some time after its socket's end
+    const std::string address = "inproc://monitor " + std::to_string(++next);
+    if (::zmq_socket_monitor(socket.handle(), address.c_str(), kinds) != 0) throw zmq::error_t{};
+    zmq::socket_t events{context, zmq::socket_type::pair};
+    events.connect(address);
+    return events;
+}
+
+/// False if there is nothing.
+bool receive_now(zmq::socket_t& socket, zmq::message_t& message) {
+    while (true) {
+        try {
+            return socket.recv(message, zmq::recv_flags::dontwait).has_value();
+        } catch (const zmq::error_t& error) {
+            if (error.num() != EINTR) rethrow(error, "receive", "ZeroMQ");
+        }
+    }
+}
+
+struct MonitorEvent {
+    std::uint16_t kind = 0;
+    std::int32_t fd = 0;
+};
+
+std::optional<MonitorEvent> find_event(zmq::socket_t& events) {
+    zmq::message_t message;
+    if (!receive_now(events, message)) return std::nullopt;
+    MonitorEvent event;
+    if (message.size() == sizeof event.kind + sizeof event.fd) {
+        std::memcpy(&event.kind, message.data(), sizeof event.kind);
+        std::memcpy(&event.fd, static_cast<const std::byte*>(message.data()) + sizeof event.kind, sizeof event.fd);
+    }
+    zmq::message_t address;
+    if (message.more()) receive_now(events, address);
+    return event;
+}
+
 }  // namespace
 
 struct Context::State {
@@ -40,7 +80,7 @@ struct Context::State {
 Context::Context() : state_{std::make_unique<State>()} {}
 Context::~Context() = default;
 
-/// Who is connected, as libzmq tells it.
+/// Who is connected to a ROUTER, as libzmq tells it.
 struct Channel::Door {
     zmq::socket_t events;
     std::size_t most = 0;
@@ -48,11 +88,18 @@ struct Channel::Door {
     bool open = true;
 };
 
+/// How a DEALER's connection ended, as libzmq tells it.
+struct Channel::Connection {
+    zmq::socket_t events;
+    End end = End::none;
+};
+
 struct Channel::State {
     zmq::socket_t socket;
     bool routes = false;
     std::string path;
     std::unique_ptr<Door> door;
+    std::unique_ptr<Connection> connection;
 };
 
 Channel::Channel(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -69,36 +116,59 @@ Channel Channel::router(Context& context, const std::string& socket_path, int ba
         socket.set(zmq::sockopt::router_handover, true);
         socket.bind("ipc://" + socket_path);
         if (::chmod(socket_path.c_str(), 0600) != 0) os::throw_errno("chmod", socket_path);
-        return Channel{std::make_unique<State>(State{std::move(socket), true, socket_path, nullptr})};
+        return Channel{std::make_unique<State>(State{std::move(socket), true, socket_path, nullptr, nullptr})};
     } catch (const zmq::error_t& error) {
         rethrow(error, "bind", socket_path);
     }
 }
 
 Channel Channel::dealer(Context& context, const std::string& socket_path) {
+    return connect(context, socket_path, false);
+}
+
+Channel Channel::watched_dealer(Context& context, const std::string& socket_path) {
+    return connect(context, socket_path, true);
+}
+
+Channel Channel::connect(Context& context, const std::string& socket_path, bool watched) {
+    constexpr int kEvents = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
     try {
         zmq::socket_t socket{context.state_->context, zmq::socket_type::dealer};
         set_common_options(socket);
         socket.set(zmq::sockopt::reconnect_ivl, -1);
-        socket.connect("ipc://" + socket_path);
-        return Channel{std::make_unique<State>(State{std::move(socket), false, socket_path, nullptr})};
+        auto state = std::make_unique<State>(State{std::move(socket), false, socket_path, nullptr, nullptr});
+        if (watched)
+            state->connection = std::make_unique<Connection>(
+                Connection{monitor(context.state_->context, state->socket, kEvents), End::none});
+        state->socket.connect("ipc://" + socket_path);
+        return Channel{std::move(state)};
     } catch (const zmq::error_t& error) {
         rethrow(error, "connect", socket_path);
     }
 }
 
+void Channel::deliver_at_end(std::chrono::milliseconds most) {
+    state_->socket.set(zmq::sockopt::linger, static_cast<int>(most.count()));
+}
+
 void Channel::limit_peers(Context& context, std::size_t most) {
-    const std::string address = "inproc://peers of " + state_->path;
     ::unlink((state_->path + ".full").c_str());  // left by one that was killed
     constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
     try {
-        if (::zmq_socket_monitor(state_->socket.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t{};
-        zmq::socket_t events{context.state_->context, zmq::socket_type::pair};
-        events.connect(address);
-        state_->door = std::make_unique<Door>(Door{std::move(events), most, {}, true});
+        state_->door = std::make_unique<Door>(
+            Door{monitor(context.state_->context, state_->socket, kEvents), most, {}, true});
     } catch (const zmq::error_t& error) {
         rethrow(error, "monitor", state_->path);
     }
+}
+
+int Channel::end_fd() const { return state_->connection->events.get(zmq::sockopt::fd); }
+
+Channel::End Channel::end() {
+    Connection& connection = *state_->connection;
+    while (const auto event = find_event(connection.events))
+        connection.end = event->kind == ZMQ_EVENT_CLOSED ? End::refused : End::disconnected;
+    return connection.end;
 }
 
 int Channel::peers_fd() const { return state_->door->events.get(zmq::sockopt::fd); }
@@ -106,21 +176,12 @@ int Channel::peers_fd() const { return state_->door->events.get(zmq::sockopt::fd
 bool Channel::count_peers() {
     Door& door = *state_->door;
     bool any = false;
-    zmq::message_t event;
-    while (door.events.recv(event, zmq::recv_flags::dontwait)) {
+    while (const auto event = find_event(door.events)) {
         any = true;
-        std::uint16_t kind = 0;
-        std::int32_t fd = 0;
-        if (event.size() == sizeof kind + sizeof fd) {
-            std::memcpy(&kind, event.data(), sizeof kind);
-            std::memcpy(&fd, static_cast<const std::byte*>(event.data()) + sizeof kind, sizeof fd);
-            if (kind == ZMQ_EVENT_ACCEPTED)
-                door.peers.insert(fd);
-            else
-                door.peers.erase(fd);
-        }
-        zmq::message_t address;
-        if (event.more()) static_cast<void>(door.events.recv(address, zmq::recv_flags::dontwait));
+        if (event->kind == ZMQ_EVENT_ACCEPTED)
+            door.peers.insert(event->fd);
+        else
+            door.peers.erase(event->fd);
     }
     const bool open = door.peers.size() < door.most;
     if (open == door.open) return any;
@@ -140,14 +201,7 @@ std::optional<Frame> Channel::try_receive() {
         bool more = true;
         while (more) {
             zmq::message_t part;
-            zmq::recv_result_t got;
-            try {
-                got = state_->socket.recv(part, zmq::recv_flags::dontwait);
-            } catch (const zmq::error_t& error) {
-                if (error.num() == EINTR) continue;
-                rethrow(error, "receive", "ZeroMQ");
-            }
-            if (!got) return std::nullopt;
+            if (!receive_now(state_->socket, part)) return std::nullopt;
             more = part.more();
             const bool is_peer = state_->routes && parts == 0;
             (is_peer ? frame.peer : frame.bytes).assign(static_cast<const char*>(part.data()), part.size());

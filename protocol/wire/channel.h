@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,10 +42,26 @@ class Channel {
     static Channel router(Context& context, const std::string& socket_path, int backlog = 4096);
     /// Connects a DEALER. ZeroMQ's own reconnect is off: a dead hub is polled by nobody.
     static Channel dealer(Context& context, const std::string& socket_path);
+    /// The same, and end() tells of the connection.
+    static Channel watched_dealer(Context& context, const std::string& socket_path);
 
     Channel(Channel&&) noexcept;
     Channel& operator=(Channel&&) noexcept;
     ~Channel();
+
+    /// What was sent before the end is delivered all the same: the context's end waits for it, for as long as this.
+    /// Otherwise it is dropped.
+    void deliver_at_end(std::chrono::milliseconds most);
+
+    enum class End {
+        none,
+        refused,      ///< there never was a connection: nothing was taken
+        disconnected  ///< what the peer had sent is all there to be received: libzmq tells when it has read to the end
+    };
+    /// Of a watched DEALER; asked before every sleep.
+    End end();
+    /// To watch for POLLIN, as fd(), of a watched DEALER.
+    [[nodiscard]] int end_fd() const;
 
     /// Of a ROUTER: while so many peers are connected, the socket file bears another name (".full" behind it), so that
     /// nobody finds it. libzmq ends the program when it can accept no more, and has no limit of its own. Those in the
@@ -64,8 +81,10 @@ class Channel {
 
   private:
     struct Door;
+    struct Connection;
     struct State;
     explicit Channel(std::unique_ptr<State> state);
+    static Channel connect(Context& context, const std::string& socket_path, bool watched);
     std::unique_ptr<State> state_;
 };
 

@@ -14,7 +14,6 @@
 namespace pp::wire {
 namespace {
 
-constexpr std::size_t kMaxElements = 65536;  // of one array or map
 constexpr std::size_t kMaxDepth = 4;
 
 [[noreturn]] void wrong(const char* name, const char* wanted) {

@@ -31,7 +31,8 @@ class BadMessage : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-inline constexpr std::size_t kMaxMessage = 8u << 20;  ///< bytes of a frame
+inline constexpr std::size_t kMaxMessage = 8u << 20;   ///< bytes of a frame
+inline constexpr std::size_t kMaxElements = 65536;     ///< of one array or map
 
 /// Packs the fields of a message; hides msgpack.
 class Encoder {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "protocol/wire/version.h"
 
@@ -27,7 +28,14 @@ struct Request {
     std::string limits_json;       ///< [[resource, soft, hard], …]; -1 = unlimited
     std::int32_t nice = 0;
     std::int32_t pid = 0;          ///< of the caller: its death cancels what it asked
-    std::uint64_t key = 0;         ///< random, the same when it is asked again of another hub; 0: none
+    std::uint64_t key = 0;         ///< since version 2; random, the same when it is asked again of another hub; 0: none
+    std::string streams;           ///< since version 2; merged or split: what suits the caller's stdout and stderr
+    std::uint32_t rows = 0;        ///< since version 2; of the caller's terminal; 0: it has none
+    std::uint32_t columns = 0;     ///< the same
+    std::uint64_t pid_namespace = 0;  ///< since version 2; that `pid` is of, by inode; 0: not known
+    // What `start` is to run, byte for byte, instead of `command` in `arguments`: JSON holds no bytes that are no text.
+    std::vector<std::string> argv;  ///< since version 2; program and arguments, or else:
+    std::string command;            ///< since version 2; one string, which a shell may have to take
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
@@ -43,6 +51,12 @@ struct Request {
         visit.optional("nice", self.nice);
         visit.optional("pid", self.pid);
         visit.optional("key", self.key);
+        visit.optional("streams", self.streams);
+        visit.optional("rows", self.rows);
+        visit.optional("columns", self.columns);
+        visit.optional("pid_namespace", self.pid_namespace);
+        visit.optional("argv", self.argv);
+        visit.optional("command", self.command);
     }
 };
 

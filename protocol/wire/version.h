@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kInputIdSince = 3;
 
 /// CLI and hub (control_messages.h).
 inline constexpr std::uint32_t kOldestControlProtocol = 1;
-inline constexpr std::uint32_t kControlProtocol = 1;  // 1: the first
+inline constexpr std::uint32_t kControlProtocol = 2;  // 1: the first; 2: what suits the caller's terminal; commands as bytes
 
 /// The launch file (launch.h).
 inline constexpr std::uint32_t kLaunchVersion = 1;  // 1: the first

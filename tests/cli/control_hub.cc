@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "protocol/os/proc.h"
 #include "protocol/wire/codec.h"
 
@@ -11,6 +13,7 @@ namespace pp::test {
 ControlHub::ControlHub(const rundir::Home& home)
     : lock_{os::OfdLock::try_take(home.hub_lock()).value()},
       channel_{wire::Channel::router(context_, home.control_socket())} {
+    channel_.deliver_at_end(std::chrono::minutes{1});
     rundir::HubEpoch epoch;
     epoch.epoch = 1;
     epoch.pid = ::getpid();

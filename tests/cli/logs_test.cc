@@ -77,6 +77,40 @@ TEST_CASE("logs says how many bytes were overwritten", "[cli][logs]") {
     CHECK(ran.out.size() + lost == 300'000);
 }
 
+TEST_CASE("logs -n says what is missing of the lines that were asked for, a first one that is cut included", "[cli][logs]") {
+    test::TemporaryHome home;
+    test::Fabricated web{home.home(), 1, "web", "serve"};
+    web.begin_run(1);
+    const std::string line(999, 'x');
+    for (int i = 0; i < 300; ++i) web.write(line + "\n");
+    const auto most = run_pp(home.root(), {"logs", "-n", "60", "web"});
+    CHECK(most.out.size() == 60'000);
+    CHECK(most.error.empty());
+    const auto cut = run_pp(home.root(), {"logs", "-n", "66", "web"});  // the ring keeps 65 and a piece
+    CHECK(cut.out.size() > 65'000);
+    CHECK(cut.out.size() < 66'000);
+    CHECK_THAT(cut.error, Catch::Contains("bytes are missing"));
+    const auto all = run_pp(home.root(), {"logs", "-n", "300", "web"});
+    CHECK(all.out == cut.out);
+    CHECK(all.error == cut.error);
+    // of those before, the head of the run is kept apart
+    CHECK(std::stoull(all.error.substr(4)) + all.out.size() + ring::kHeadSize == 300'000);
+}
+
+TEST_CASE("each run tells its own streams apart, or not", "[cli][logs]") {
+    test::TemporaryHome home;
+    test::Fabricated web{home.home(), 1, "web", "serve", ring::kMinCapacity, "merged"};  // as the newest was started
+    web.begin_run(1);
+    web.write("out\n");
+    web.write("err\n", ring::Stream::err);
+    web.exit(0);
+    web.begin_run(2);
+    web.write("both\n", ring::Stream::merged);
+    CHECK(run_pp(home.root(), {"logs", "web", "--run", "1", "--stream", "stderr"}).out == "err\n");
+    CHECK(run_pp(home.root(), {"logs", "web", "--run", "2", "--stream", "stderr"}).code == 2);
+    CHECK(run_pp(home.root(), {"logs", "web", "--stream", "stderr"}).code == 2);
+}
+
 TEST_CASE("a merged run refuses to tell its streams apart", "[cli][logs]") {
     test::TemporaryHome home;
     test::Fabricated web{home.home(), 1, "web", "serve", ring::kMinCapacity, "merged"};

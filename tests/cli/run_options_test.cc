@@ -9,6 +9,17 @@
 using namespace pp::cli;
 using nlohmann::json;
 
+namespace {
+
+pp::wire::Request request(const Words& words) {
+    const Context here{pp::rundir::Home::from_environment({{"PP_HOME", "/tmp/none"}}, 0), {}, "/here"};
+    return start_request(here, parse_run(words));
+}
+
+json asked(const Words& words) { return json::parse(request(words).arguments); }
+
+}  // namespace
+
 TEST_CASE("everything behind the first word that is no option belongs to the child", "[cli][run]") {
     CHECK(parse_run({"npm", "run", "dev", "--", "--port", "3"}).command ==
           Words{"npm", "run", "dev", "--", "--port", "3"});
@@ -43,47 +54,38 @@ TEST_CASE("a command line of run that cannot be meant is refused", "[cli][run]")
           Words{"--streams", "three", "x"}, Words{"--json", "x"}}) {
         CHECK_THROWS_AS(parse_run(words), Failure);
     }
+    CHECK_THROWS_AS(parse_run(Words(65537, "x")), Failure);
     CHECK_THROWS_AS(parse_run({"--help"}), HelpAsked);
     CHECK(parse_run({"x", "--help"}).command == Words{"x", "--help"});
 }
 
-TEST_CASE("one word with blanks or shell syntax is a string, all else an argv", "[cli][run]") {
-    const auto command = [](const Words& words) {
-        return json::parse(start_arguments(parse_run(words), "/here", std::nullopt, std::nullopt)).at("command");
-    };
-    CHECK(command({"echo a; exit 7"}) == "echo a; exit 7");
-    CHECK(command({"npm run dev"}) == "npm run dev");
-    CHECK(command({"ls"}) == json{"ls"});
-    CHECK(command({"sh", "-c", "echo a; exit 7"}) == json{"sh", "-c", "echo a; exit 7"});
+TEST_CASE("one word with blanks or shell syntax is a string, all else an argv, and both go as their bytes",
+          "[cli][run]") {
+    CHECK(request({"echo a; exit 7"}).command == "echo a; exit 7");
+    CHECK(request({"npm run dev"}).command == "npm run dev");
+    CHECK(request({"npm run dev"}).argv.empty());
+    CHECK(request({"ls"}).argv == Words{"ls"});
+    CHECK(request({"sh", "-c", "echo a; exit 7"}).argv == Words{"sh", "-c", "echo a; exit 7"});
+    CHECK(request({"sh", "-c", "echo a; exit 7"}).command.empty());
+    CHECK(request({"echo", "\xff"}).argv == Words{"echo", "\xff"});
+    CHECK(request({"echo \xff"}).command == "echo \xff");
 }
 
 TEST_CASE("start is asked with what was given and no more", "[cli][run]") {
-    const auto plain = json::parse(start_arguments(parse_run({"ls", "-l"}), "/here", "split", std::nullopt));
-    CHECK(plain == json{{"command", {"ls", "-l"}},
-                        {"working_directory", "/here"},
-                        {"wait", {{"for", "none"}}},
-                        {"mode", "pipe"},
-                        {"options", {{"streams", "split"}}}});
-    const auto terminal =
-        json::parse(start_arguments(parse_run({"--pty", "vim"}), "/here", std::nullopt, TerminalSize{30, 100}));
+    CHECK(asked({"ls", "-l"}) == json{{"wait", {{"for", "none"}}}});
+    CHECK(request({"ls", "-l"}).working_directory == "/here");
+    const auto terminal = asked({"--pty", "vim"});
     CHECK(terminal.at("mode") == "pty");
-    CHECK(terminal.at("options") == json{{"rows", 30}, {"cols", 100}});
-    const auto long_log = json::parse(start_arguments(parse_run({"--log-size", "64M", "x"}), "/", std::nullopt, std::nullopt));
-    CHECK(long_log.at("options") == json{{"log", {{"size", "64M"}}}});
-    const auto start_in = [](const Words& words, const std::string& here) { return start_arguments(parse_run(words), here, std::nullopt, std::nullopt); };
-    CHECK_THROWS_WITH(start_in({"x"}, ""), Catch::Contains("has been removed") && Catch::Contains("--dir"));
-    CHECK_NOTHROW(start_in({"--dir", "/", "x"}, ""));
-    CHECK_THROWS_WITH(start_in({"x"}, "/caf\xe9"), Catch::Contains("the directory you are in, '/caf\uFFFD', is not valid UTF-8"));
+    CHECK_FALSE(terminal.contains("options"));
+    CHECK(asked({"--streams", "split", "ls"}).at("options") == json{{"streams", "split"}});
+    CHECK(asked({"--log-size", "64M", "x"}).at("options") == json{{"log", {{"size", "64M"}}}});
     CHECK_THROWS_WITH(parse_run({"--pty", "--streams", "split", "vim"}), Catch::Contains("exclude"));
     CHECK_THROWS_WITH(parse_run({"--pty", "-i", "vim"}), Catch::Contains("pp send NAME"));
-    const auto full = json::parse(start_arguments(
-        parse_run({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"}),
-        "/here", {}, {}));
-    CHECK(full.at("working_directory") == "/here/sub");
+    const auto full = asked({"-i", "--dir", "sub", "--replace", "--label", "l", "--env", "A=1", "--name", "n", "ls"});
+    CHECK(full.at("working_directory") == "sub");
     CHECK(full.at("replace") == true);
     CHECK(full.at("name") == "n");
     CHECK(full.at("environment") == json{{"A", "1"}});
     CHECK(full.at("options") == json{{"label", "l"}, {"stdin", "pipe"}});
-    CHECK_THROWS_WITH(start_arguments(parse_run({"echo", "\xff"}), "/", {}, {}),
-                      Catch::Contains("not valid UTF-8"));
+    CHECK_THROWS_WITH(request({"--label", "\xff", "echo"}), Catch::Contains("not valid UTF-8"));
 }

@@ -12,6 +12,7 @@
 
 #include "protocol/os/unix_socket.h"
 #include "tests/support/installation.h"
+#include "tests/support/mcp_client.h"
 
 using namespace pp;
 using test::Installation;
@@ -40,7 +41,7 @@ TEST_CASE("what cannot be started is said in one line, with what would be right"
     CHECK(pp.pp_json({"ls", "--all"})["processes"].empty());
 }
 
-TEST_CASE("names: taken, unknown, ambiguous", "[e2e][bad]") {
+TEST_CASE("names: taken, unknown", "[e2e][bad]") {
     Installation pp;
     REQUIRE(pp.pp({"run", "-d", "--name", "server", "sleep", "1000"}).code == 0);
     check_refused(pp.pp({"run", "-d", "--name", "server", "sleep", "2000"}), 1, "server");
@@ -49,6 +50,43 @@ TEST_CASE("names: taken, unknown, ambiguous", "[e2e][bad]") {
     check_refused(pp.pp({"status", "p99"}), 3, "p99");
     check_refused(pp.pp({"stop", "1"}), 3, "1");  // a pid that is not pp's
     CHECK(pp.pp_json({"status", "server"})["process"]["state"] == "running");
+}
+
+TEST_CASE("a name that several live processes have is ambiguous: all are listed, and none is touched", "[e2e][bad]") {
+    Installation pp;
+    for (const char* project : {"a", "b"}) {
+        const auto directory = pp.root() + "/" + project;
+        ::mkdir(directory.c_str(), 0700);
+        REQUIRE(pp.pp({"run", "-d", "--name", "web", "--dir", directory, "sleep", "1000"}).code == 0);
+    }
+    for (const auto& words : std::vector<std::vector<std::string>>{{"stop", "web"},
+                                                                   {"restart", "web"},
+                                                                   {"send", "web", "x"},
+                                                                   {"status", "web"},
+                                                                   {"logs", "web"},
+                                                                   {"wait", "web"},
+                                                                   {"clear", "web"},
+                                                                   {"stop", "sleep 1000"}}) {
+        const auto ran = pp.pp(words);
+        CAPTURE(words[0], ran.out, ran.err);
+        CHECK(ran.code == 4);
+        CHECK(ran.out.empty());
+        CHECK_THAT(ran.err, Catch::Matchers::Contains("p1") && Catch::Matchers::Contains("p2"));
+    }
+    test::McpClient agent{pp.mcp_port()};
+    CHECK_THAT(agent.refusal("stop", {{"process", "web"}}),
+               Catch::Matchers::Contains("p1") && Catch::Matchers::Contains("p2"));
+    for (const char* id : {"p1", "p2"}) {
+        const auto process = pp.pp_json({"status", id})["process"];
+        CHECK(process["state"] == "running");
+        CHECK(process["run"] == 1);
+    }
+
+    // in a project of one of them it is that one's name
+    test::Running inside{{pp.program("pp"), "stop", "web"}, pp.environment(), pp.root() + "/b"};
+    CHECK(inside.wait().code == 0);
+    CHECK(pp.pp_json({"status", "p2"})["process"]["outcome"] == "stopped");
+    CHECK(pp.pp_json({"status", "web"})["process"]["id"] == "p1");  // of several, the one that lives
 }
 
 TEST_CASE("times, counts and signals that make no sense are usage errors", "[e2e][bad]") {
@@ -110,6 +148,32 @@ TEST_CASE("damaged files of one process are shown as such, and the others are un
     CHECK(pp.pp({"logs", "fine"}).out == "fine\n");
     CHECK(pp.pp({"logs", "p1"}).code == 1);
     CHECK(pp.pp({"run", "--name", "fine", "sh", "-c", "echo fine"}).code == 0);
+}
+
+TEST_CASE("a live process with a damaged log or launch file is shown as such, and still commanded", "[e2e][bad]") {
+    Installation pp;
+    for (const char* name : {"ring", "launch", "fine"})
+        REQUIRE(pp.pp({"run", "-d", "--name", name, "sleep", "1000"}).code == 0);
+    REQUIRE(::truncate(pp.home().ring(1).c_str(), 100) == 0);
+    std::ofstream{pp.home().launch(2), std::ios::trunc} << "not msgpack";
+
+    const auto listed = pp.pp({"ls"}).out;
+    CAPTURE(listed);
+    CHECK_THAT(listed, Catch::Matchers::Matches("(.|\n)*p1 +ring +running +[0-9](.|\n)* damaged: its log cannot be read: ring (.|\n)*"));
+    CHECK_THAT(listed, Catch::Matchers::Matches("(.|\n)*p2 +- +running +[0-9](.|\n)* damaged: launch file (.|\n)*"));
+    CHECK_THAT(listed, Catch::Matchers::Matches("(.|\n)*p3 +fine +running +[0-9](.|\n)* sleep 1000\n"));
+    const auto processes = pp.pp_json({"ls"})["processes"];
+    CHECK_THAT(processes[0]["damage"].get<std::string>(), Catch::Matchers::Contains("its log cannot be read"));
+    CHECK_FALSE(processes[2].contains("damage"));
+    CHECK_THAT(test::McpClient{pp.mcp_port()}.call("get_status", {{"process", "p1"}})["process"]["damage"].get<std::string>(),
+               Catch::Matchers::Contains("its log cannot be read"));
+
+    CHECK(pp.pp({"logs", "ring"}).code == 1);
+    CHECK_THAT(pp.pp({"stop", "ring"}).out, Catch::Matchers::Contains("ring (p1) has finished") &&
+                                                Catch::Matchers::Contains("damaged: its log cannot be read"));
+    CHECK_THAT(pp.pp({"stop", "p2"}).out, Catch::Matchers::StartsWith("p2 has finished") &&
+                                              Catch::Matchers::Contains("damaged: launch file"));
+    CHECK(pp.pp_json({"status", "fine"})["process"]["state"] == "running");
 }
 
 TEST_CASE("a run directory that is open to others is refused with the command that mends it", "[e2e][bad]") {

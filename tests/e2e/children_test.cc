@@ -7,6 +7,7 @@
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/proc.h"
 #include "tests/support/installation.h"
+#include "tests/support/skip.h"
 
 using namespace pp;
 using test::Installation;
@@ -23,10 +24,7 @@ bool has_program(const std::string& name) {
 }  // namespace
 
 TEST_CASE("python's asyncio writes to stdout and stderr by its own pipes", "[e2e][children]") {
-    if (!has_program("python3")) {
-        WARN("python3 is not installed: not tried");
-        return;
-    }
+    if (!has_program("python3")) return test::skip("python3 is not installed");
     Installation pp;
     const std::string script = R"(
 import asyncio, sys
@@ -51,10 +49,7 @@ asyncio.run(main())
 }
 
 TEST_CASE("node writes to a pipe to its last byte and hears TERM", "[e2e][children]") {
-    if (!has_program("node")) {
-        WARN("node is not installed: not tried");
-        return;
-    }
+    if (!has_program("node")) return test::skip("node is not installed");
     Installation pp;
     const auto ran = pp.pp({"run", "node", "-e",
                             "process.stdout.write('x'.repeat(300000) + '\\n'); console.error('e'); process.exitCode = 3"});
@@ -72,13 +67,12 @@ TEST_CASE("node writes to a pipe to its last byte and hears TERM", "[e2e][childr
 
 TEST_CASE("make and bash pipelines give their own codes", "[e2e][children]") {
     Installation pp;
-    std::ofstream{pp.work() + "/Makefile"} << "all:\n\t@echo building\n\t@exit 4\n";
-    if (has_program("make")) {
-        const auto ran = pp.pp({"run", "make"});
-        CHECK(ran.code == 2);
-        CHECK(ran.out.starts_with("building\n"));
-    }
     CHECK(pp.pp({"run", "bash", "-c", "set -o pipefail; false | cat; exit $?"}).code == 1);
+    if (!has_program("make")) return test::skip("make is not installed");
+    std::ofstream{pp.work() + "/Makefile"} << "all:\n\t@echo building\n\t@exit 4\n";
+    const auto ran = pp.pp({"run", "make"});
+    CHECK(ran.code == 2);
+    CHECK(ran.out.starts_with("building\n"));
 }
 
 TEST_CASE("output of any bytes at all is kept as it was", "[e2e][children]") {

@@ -135,3 +135,18 @@ TEST_CASE("another home's process of the same number is nobody's to stop", "[e2e
     CHECK(pp.pp({"stop", "p1"}).code == 0);
     CHECK(lives(bystander));
 }
+
+TEST_CASE("a shutdown that cannot end a process says so, and has failed", "[e2e][damage][shutdown]") {
+    Installation pp;
+    // without its mark, and with a page that says nothing, it is nobody's to end
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "exec env -i PP_HOME=$PP_HOME /bin/sleep 1000"}).code == 0);
+    const pid_t web = pid_of(pp, "web");
+    overwrite(pp, 0, 8);
+    const auto ended = pp.pp({"shutdown", "--stop"});
+    CHECK(ended.code == 1);
+    CHECK_THAT(ended.out, Contains("p1 left running"));
+    CHECK_THAT(ended.err, Contains("its mark"));
+    CHECK(lives(web));
+    CHECK(pp.hub_pid() == 0);
+    Installation::kill_hard(web);
+}

@@ -1,5 +1,4 @@
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -8,6 +7,8 @@
 #include "protocol/os/error.h"
 #include "tests/support/installation.h"
 #include "tests/support/lines.h"
+#include "tests/support/private_mounts.h"
+#include "tests/support/skip.h"
 
 using namespace pp;
 using test::Installation;
@@ -41,10 +42,7 @@ class SmallDisk {
 }  // namespace
 
 TEST_CASE("a full disk: what cannot be kept is said, programs run on, and all works once there is room", "[e2e][disk]") {
-    if (::geteuid() != 0) {
-        WARN("skipped: only root may mount a small tmpfs");
-        return;
-    }
+    if (const auto why_not = test::take_private_mounts(); !why_not.empty()) return test::skip(why_not);
     Installation pp;
     REQUIRE(pp.pp({"hub", "start"}).code == 0);  // makes state/
     REQUIRE(pp.pp({"hub", "stop"}).code == 0);

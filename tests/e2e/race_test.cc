@@ -1,6 +1,7 @@
 #include <poll.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 
 #include "protocol/wire/channel.h"
@@ -11,6 +12,12 @@
 using namespace pp;
 using test::Installation;
 using test::Running;
+
+namespace {
+
+std::string executable_of(pid_t pid) { return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe"); }
+
+}  // namespace
 
 TEST_CASE("ten clients race to start the hub: there is one, and all are served", "[e2e][race]") {
     Installation pp;
@@ -78,11 +85,23 @@ TEST_CASE("the programs are replaced and the hub is restarted: nothing notices, 
     pp.copy_programs();
     REQUIRE(pp.pp({"hub", "restart"}).code == 0);
     CHECK(pp.hub_pid() != hub);
+    CHECK(executable_of(pp.hub_pid()) == pp.program("pp-hub"));
     CHECK(pp.pp({"send", "cat", "one", "--enter"}).code == 0);
-    Installation::kill_hard(pp.shim_pid("p1"));
+    const auto old_shim = pp.shim_pid("p1");
+    CHECK(executable_of(old_shim) == pp.program("pp-shim") + " (deleted)");
+    Installation::kill_hard(old_shim);
     CHECK(pp.pp({"send", "cat", "two", "--enter"}).code == 0);
-    Installation::kill_hard(pp.keeper_pid());
-    CHECK(pp.pp({"send", "cat", "three", "--enter", "--eof"}).code == 0);
+    CHECK(pp.shim_pid("p1") != old_shim);
+    CHECK(executable_of(pp.shim_pid("p1")) == pp.program("pp-shim"));
+    const auto old_keeper = pp.keeper_pid();
+    CHECK(executable_of(old_keeper) == pp.program("pp-keeper") + " (deleted)");
+    Installation::kill_hard(old_keeper);
+    CHECK(pp.pp({"send", "cat", "three", "--enter"}).code == 0);
+    REQUIRE(pp.pp({"run", "-d", "--name", "other", "sleep", "1000"}).code == 0);  // which a keeper must have started
+    CHECK(pp.keeper_pid() != old_keeper);
+    CHECK(executable_of(pp.keeper_pid()) == pp.program("pp-keeper"));
+    CHECK(executable_of(pp.shim_pid("p2")) == pp.program("pp-shim"));
+    CHECK(pp.pp({"send", "cat", "--eof"}).code == 0);
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "one\ntwo\nthree\n");
     CHECK(pp.pp_json({"status", "cat"})["runs"][0]["pid"] == pid);

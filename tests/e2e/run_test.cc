@@ -1,13 +1,17 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <string>
 
 #include "tests/support/installation.h"
 #include "tests/support/lines.h"
+#include "tests/support/mcp_client.h"
 
 using namespace pp;
 using nlohmann::json;
 using test::Installation;
+using test::Running;
 
 TEST_CASE("pp run shows what the command says and ends with its code", "[e2e][run]") {
     Installation pp;
@@ -23,6 +27,35 @@ TEST_CASE("what is quoted stays quoted", "[e2e][run]") {
     Installation pp;
     CHECK(pp.pp({"run", "printf", "[%s]", "a b", "", "c'd", "--flag", "-x"}).out == "[a b][][c'd][--flag][-x]");
     CHECK(pp.pp({"run", "echo one | tr a-z A-Z"}).out == "ONE\n");
+}
+
+TEST_CASE("arguments are bytes: what is not UTF-8 reaches the program as it is, and is shown replaced", "[e2e][run][bytes]") {
+    Installation pp;
+    const std::string odd = "caf\xe9 \xff\xfe";
+    CHECK(pp.pp({"run", "--name", "odd", "printf", "%s", odd}).out == odd);
+    CHECK(pp.pp({"run", "printf '%s' '" + odd + "' | cat"}).out == odd);
+    CHECK(pp.pp({"run", "--name", "odd", "printf", "%s", odd}).out == odd);
+
+    const auto status = pp.pp_json({"status", "odd"});  // which is JSON
+    CHECK(status["process"]["run"] == 2);
+    CHECK(status["argv"][2] == "caf\uFFFD \uFFFD\uFFFD");
+    CHECK_THAT(pp.pp({"ls", "--all"}).out, Catch::Matchers::Contains("caf\uFFFD \uFFFD\uFFFD"));
+    const auto seen = test::McpClient{pp.mcp_port()}.call("get_status", {{"process", "odd"}});
+    CHECK(seen["argv"] == status["argv"]);
+
+    REQUIRE(pp.pp({"hub", "restart"}).code == 0);
+    CHECK(pp.pp({"restart", "odd"}).code == 0);
+    CHECK(pp.pp({"wait", "odd"}).code == 0);
+    CHECK(pp.pp({"logs", "odd"}).out == odd);
+    const auto unknown = pp.pp({"stop", odd});
+    CHECK(unknown.code == 3);
+    CHECK_THAT(unknown.err, Catch::Matchers::Contains("caf\uFFFD"));
+    CHECK(pp.pp({"run", "--label", odd, "true"}).code == 2);
+
+    const std::string directory = pp.work() + "/" + odd;
+    REQUIRE(::mkdir(directory.c_str(), 0700) == 0);
+    Running inside{{pp.program("pp"), "run", "pwd"}, pp.environment(), directory};
+    CHECK(inside.wait().out == directory + "\n");
 }
 
 TEST_CASE("a burst is shown to its last byte, whoever is slow", "[e2e][run]") {
@@ -53,21 +86,6 @@ TEST_CASE("pp run follows a restart that somebody else asked for", "[e2e][run][r
     CHECK(after["run"] == 2);
     CHECK(pp.pp({"stop", "web"}).code == 0);
     CHECK(running->wait().code == 128 + SIGTERM);
-}
-
-TEST_CASE("two terminals with different environments and an agent's start share one server", "[e2e][run][ensure]") {
-    Installation pp;
-    pp.set("COLOUR", "red");
-    const auto first = pp.start_pp({"run", "sh", "-c", "echo colour $COLOUR; exec sleep 1000"});
-    first->wait_for_output("colour red");
-    pp.set("COLOUR", "blue");
-    const auto second = pp.start_pp({"run", "sh", "-c", "echo colour $COLOUR; exec sleep 1000"});
-    second->wait_for_output("colour red");
-    second->wait_for_error("already running");
-    CHECK(pp.pp_json({"ls"})["processes"].size() == 1);
-    CHECK(pp.pp({"stop", "p1"}).code == 0);
-    CHECK(first->wait().code == 128 + SIGTERM);
-    CHECK(second->wait().code == 128 + SIGTERM);
 }
 
 TEST_CASE("a finished process starts again as a new run of the same process, and both logs are there", "[e2e][run]") {

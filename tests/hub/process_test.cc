@@ -80,6 +80,7 @@ TEST_CASE("an empty command and a NUL byte are refused", "[hub][command]") {
     CHECK_THROWS_AS(prepare({" \t\n", {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{}, {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{""}, {}}), Refusal);
+    CHECK_THROWS_AS(prepare({std::vector<std::string>(65537, "x"), {}}), Refusal);  // a launch file holds no more
     CHECK_THROWS_AS(prepare({std::string{"a\0b", 3}, {}}), Refusal);
     CHECK_THROWS_AS(prepare({std::vector<std::string>{"a", std::string{"b\0", 2}}, {}}), Refusal);
 }
@@ -100,6 +101,15 @@ TEST_CASE("equal means the same command and directory, and whatever was given ag
     wanted.stdin_mode = "pipe";
     wanted.label = "other";
     CHECK(differences(wanted, launch) == std::vector<std::string>{"label", "stdin", "environment PORT"});
+    wanted = {};
+    wanted.argv = launch.argv;
+    wanted.directory = "/web";
+    wanted.rows = 24;
+    wanted.log_capacity = 16u << 20;  // the default, said
+    CHECK(differences(wanted, launch).empty());
+    wanted.columns = 100;
+    wanted.log_capacity = 1u << 20;
+    CHECK(differences(wanted, launch) == std::vector<std::string>{"cols", "log size"});
 }
 
 TEST_CASE("a program is looked up in the PATH that it will get", "[hub][program]") {

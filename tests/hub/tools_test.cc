@@ -62,6 +62,15 @@ TEST_CASE("every tool says what it takes and gives, and takes nothing else", "[h
     }
 }
 
+TEST_CASE("every reply with output says where to go on, what is lost, and whether there is more", "[hub][tools]") {
+    for (const char* name : {"start", "restart", "get_output"}) {
+        INFO(name);
+        const auto& required = find_tool(name)->output_schema.at("required");
+        for (const char* key : {"output", "cursor", "lost_bytes", "more"})
+            CHECK(std::find(required.begin(), required.end(), key) != required.end());
+    }
+}
+
 TEST_CASE("an unknown parameter is refused with the nearest known one", "[hub][tools]") {
     CHECK(complaint({{"lnes", 1}}, [](const auto&) {}) ==
           "there is no parameter 'lnes'; did you mean 'lines'?");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { setImmediate } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -25,12 +25,18 @@ const lines = (from, to, step = 1) => {
 };
 const sorted = (text) => text.split("\n").sort();
 
+/// Until the clock has gone on by more than the millisecond in which times are told.
+async function later() {
+    const begin = Date.now();
+    do await setTimeout(2);
+    while (Date.now() < begin + 2);
+}
+
 /// A moment that lies behind all that was written so far and before all that will be.
 async function moment() {
-    const begin = Date.now();
-    while (Date.now() <= begin + 2) await setImmediate();
+    await later();
     const now = new Date().toISOString();
-    while (Date.now() <= begin + 5) await setImmediate();
+    await later();
     return now;
 }
 
@@ -91,6 +97,7 @@ test("a counter from start to clear", async () => {
 
     const output = (args) => call(client, "get_output", { process: "counter", ...args });
     assert.equal((await output({ stream: "stdout" })).output, lines(1, 9, 2));
+    assert.equal((await output({ stream: "stdout", log: "out" })).output, lines(1, 9, 2));
     assert.equal((await output({ stream: "stderr" })).output, lines(2, 10, 2));
     const combined = await output({});
     assert.deepEqual(sorted(combined.output), sorted(lines(1, 10)));
@@ -182,6 +189,8 @@ test("an unknown tool is an error of the protocol, all other mistakes are result
         ["get_output", { process: "counting", since_time: "yesterdayish" }, /since_time.*ISO|ISO.*since_time|time/],
         ["get_output", { process: "counting", stream: "stdin" }, /stream/],
         ["get_output", { process: "counting", run: 99 }, /99/],
+        ["get_output", { process: "counting", log: "build" }, /no build log/],
+        ["get_output", { process: "counting", log: "err" }, /log.*out/],
         ["get_output", {}, /process/],
         ["start", { command: "true", working_directory: "/no/such/directory" }, /\/no\/such\/directory/],
         ["start", { command: ["no-such-program-of-pp"] }, /no-such-program-of-pp/],

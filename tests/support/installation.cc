@@ -112,8 +112,12 @@ Ran Running::wait() {
     while (read_more()) {
     }
     process_.wait_for_end();
-    if (const auto exit = process_.find_exit())
+    rusage usage{};
+    if (const auto exit = process_.find_exit(&usage))
         ran_.code = exit->kind == os::ExitStatus::Kind::exited ? exit->value : 128 + exit->value;
+    ran_.max_resident_kib = usage.ru_maxrss;
+    ran_.cpu_ms = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                  (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
     process_.reap();
     ended_ = true;
     return ran_;
@@ -189,6 +193,10 @@ pid_t Installation::hub_pid() const {
     if (!epoch) return 0;
     const auto stat = os::find_proc_stat(epoch->pid);
     return stat && stat->start_time == epoch->start_time && stat->state != 'Z' ? epoch->pid : 0;
+}
+
+std::uint16_t Installation::mcp_port() const {
+    return static_cast<std::uint16_t>(rundir::find_hub_epoch(home_).value().port);
 }
 
 pid_t Installation::keeper_pid() const {

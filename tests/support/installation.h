@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +21,8 @@ struct Ran {
     int code = -1;    ///< exit code, 128 + n for a signal
     std::string out;
     std::string err;
+    long max_resident_kib = 0;
+    long cpu_ms = 0;
 };
 
 /// A program that runs beside the test, with both its streams kept.
@@ -75,6 +78,8 @@ class Installation {
     std::unique_ptr<Running> start_pp(const std::vector<std::string>& words);
 
     [[nodiscard]] pid_t hub_pid() const;
+    /// Of the hub that runs.
+    [[nodiscard]] std::uint16_t mcp_port() const;
     [[nodiscard]] pid_t keeper_pid() const;
     [[nodiscard]] pid_t shim_pid(const std::string& id) const;
     /// SIGKILL, and sleeps until it is dead.

@@ -7,7 +7,7 @@
 namespace pp::test {
 
 /// Until the keeper of this home, be it one that is only starting, has this many shims and holds this many descriptors.
-/// Nobody tells: it is asked again and again.
+/// Nobody tells of deposits: it is asked again when it has answered, and each question comes behind what it was told before.
 void wait_until_kept(const rundir::Home& home, std::int32_t shims, std::uint32_t descriptors);
 
 }  // namespace pp::test

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -33,24 +31,7 @@ std::string make_root() {
     return path;
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 }  // namespace
-
-DirectoryWatch::DirectoryWatch(std::string directory)
-    : directory_{std::move(directory)}, notify_{::inotify_init1(IN_CLOEXEC)} {
-    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO | IN_MODIFY) < 0)
-        os::throw_errno("inotify_add_watch", directory_);
-}
-
-void DirectoryWatch::wait() {
-    std::array<char, 4096> buffer;
-    if (::read(notify_.get(), buffer.data(), buffer.size()) <= 0) os::throw_errno("read", "inotify");
-}
-
-void DirectoryWatch::wait_for(const std::string& name) {
-    while (!exists(directory_ + "/" + name)) wait();
-}
 
 World::World() : root_{make_root()}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     home_.prepare();

@@ -16,22 +16,9 @@
 #include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
 #include "protocol/wire/keeper_messages.h"
+#include "tests/support/directory_watch.h"
 
 namespace pp::test {
-
-/// Tells of new files in a directory, and of what is written to them. Kept for long: closing an inotify descriptor waits some 15 ms in the kernel.
-class DirectoryWatch {
-  public:
-    explicit DirectoryWatch(std::string directory);
-    /// Sleeps until the directory has an entry of this name.
-    void wait_for(const std::string& name);
-    /// Sleeps until something is made or written there.
-    void wait();
-
-  private:
-    std::string directory_;
-    os::UniqueFd notify_;
-};
 
 /// A home of its own with a keeper and shims, and no hub: the test plays the hub's part. Ends all that it started, by pid,
 /// and removes the home.
@@ -79,7 +66,8 @@ class World {
     [[nodiscard]] pid_t keeper_pid();
     /// Sleeps until a keeper other than `old` listens, whoever started it.
     pid_t wait_for_keeper(pid_t old);
-    /// Asks the keeper until it has so many shims and holds so many descriptors.
+    /// Until the keeper has so many shims and holds so many descriptors. Nobody tells of deposits: it is asked again when it
+    /// has answered, and each question comes behind what it was told before.
     void wait_until_kept(std::int32_t shims, std::uint32_t descriptors);
     /// Sleeps until the keeper tells that this became of a shim of the process (`flag` of shim_gone).
     void wait_for_gone(std::uint64_t process, std::uint8_t flag);

@@ -159,3 +159,27 @@ TEST_CASE("out of descriptors the listener pauses instead of spinning, and goes 
     CHECK(pauses <= 3);
     CHECK(Served::status(served.talk(client, served.post("{}"))) == 400);
 }
+
+TEST_CASE("an end waits until the kernel has taken the answers that were given, and for nothing else", "[mcp][http][end]") {
+    Served served;
+    bool idle = false;
+    served.http().finish([&] { idle = true; });
+    CHECK(idle);
+
+    Served busy;
+    const auto session = busy.initialize();
+    const auto fd = busy.connect();
+    const auto call =
+        busy.post(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wait","arguments":{}}})", session);
+    REQUIRE(::send(fd.get(), call.data(), call.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(call.size()));
+    while (busy.catalogue.waiting.empty()) busy.turn();
+    constexpr std::size_t kLarge = 32u << 20;  // more than the kernel takes for somebody who does not read
+    busy.catalogue.waiting.front()->reply({nlohmann::json::object(), std::string(kLarge, 'x'), false});
+    bool ended = false;
+    busy.http().finish([&] { ended = true; });
+    CHECK_FALSE(ended);
+    const auto answer = busy.talk(fd, "", 1);
+    CHECK(Served::whole_answers(answer) == 1);
+    CHECK(answer.size() > kLarge);
+    while (!ended) busy.turn();
+}

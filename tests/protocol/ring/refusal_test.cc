@@ -1,5 +1,4 @@
 // The disk refuses: by a file size limit, and by a file system that is full.
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -12,6 +11,8 @@
 #include <fstream>
 
 #include "tests/protocol/ring/test_ring.h"
+#include "tests/support/private_mounts.h"
+#include "tests/support/skip.h"
 
 using namespace pp;
 using namespace pp::test;
@@ -43,8 +44,8 @@ class FileSizeLimit {
 /// Fills a tmpfs with a ring on it until it refuses, and sees it recover. Runs in a mount namespace of its own; returns what
 /// went wrong, or nothing.
 const char* fill_tmpfs(const std::string& mount_point) {
-    if (::unshare(CLONE_NEWNS) != 0) return "skip: unshare";
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return "skip: private mounts";
+    static const std::string why_not = "skip: " + test::take_private_mounts();
+    if (why_not.size() > 6) return why_not.c_str();
     if (::mount("none", mount_point.c_str(), "tmpfs", 0, "size=512k") != 0) return "skip: mount";
     const ring::Writer::Paths paths{mount_point + "/p1.state", mount_point + "/out.ring", mount_point + "/heads"};
     auto writer = ring::Writer::open(paths, 1, 1 << 20);
@@ -149,10 +150,6 @@ TEST_CASE("a ring cannot be made where the disk refuses its first block, and not
 }
 
 TEST_CASE("a full file system is met by draining and counting, and left behind when there is room", "[ring][refusal]") {
-    if (::geteuid() != 0) {
-        WARN("skipped: only root may mount a small tmpfs");
-        return;
-    }
     TempDir dir;
     Pipe answer = make_pipe();
     const pid_t child = ::fork();
@@ -173,9 +170,6 @@ TEST_CASE("a full file system is met by draining and counting, and left behind w
     int status = 0;
     ::waitpid(child, &status, 0);
     CHECK(WIFEXITED(status));
-    if (std::string_view{text.data()}.starts_with("skip")) {
-        WARN("skipped: " << text.data() + 5 << " is not permitted here");
-        return;
-    }
+    if (std::string_view{text.data()}.starts_with("skip")) return test::skip(text.data() + 6);
     CHECK(std::string{text.data()} == "fine");
 }

@@ -10,6 +10,7 @@
 
 #include "protocol/os/atomic_file.h"
 #include "protocol/os/unix_socket.h"
+#include "tests/support/skip.h"
 #include "tests/support/temp_dir.h"
 
 using namespace pp;
@@ -118,10 +119,7 @@ TEST_CASE("a run directory that is a symlink or a file is refused", "[rundir][ho
 }
 
 TEST_CASE("a run directory of somebody else is refused", "[rundir][home]") {
-    if (::geteuid() != 0) {
-        WARN("skipped: only root may give a directory away");
-        return;
-    }
+    if (::geteuid() != 0) return test::skip("only root may give a directory away");
     TempDir dir;
     const auto home = Home::from_environment({{"PP_HOME", dir.path()}}, ::geteuid());
     REQUIRE(::mkdir(home.run().c_str(), 0700) == 0);

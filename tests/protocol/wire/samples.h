@@ -58,7 +58,31 @@ inline rundir::Launch sample_launch() {
     return launch;
 }
 
-/// Every message there is, with no field at its default, and the name of its golden file.
+/// A request with what version 2 added, or without.
+inline wire::Request sample_request(std::uint32_t protocol) {
+    wire::Request request;
+    request.protocol = protocol;
+    request.version = "0.1.0";
+    request.token = 3;
+    request.operation = "start";
+    request.arguments = R"({"command":"ls"})";
+    request.working_directory = "/home/me";
+    request.environment = {{"A", "b"}};
+    request.file_mode_mask = 077;
+    request.limits_json = "[[7,1024,-1]]";
+    request.nice = 5;
+    request.pid = 4711;
+    if (protocol < 2) return request;
+    request.streams = "split";
+    request.rows = 50;
+    request.columns = 132;
+    request.pid_namespace = 0xEFFFFFFC;
+    request.argv = {"printf", "\xFF\xFE"};
+    request.command = "printf '\xFF'";
+    return request;
+}
+
+/// Every message there is, with no field at its default, and the name of its golden file, in v1 unless it says otherwise.
 inline auto sample_messages() {
     using namespace wire;
     return std::tuple{
@@ -77,8 +101,8 @@ inline auto sample_messages() {
         std::pair{"shim_bye", Bye{100}},
         std::pair{"shim_release", Release{0xDEADBEEFCAFEull}},
         std::pair{"shim_signal", Signal{5, 3, 10}},
-        std::pair{"control_request", Request{1, "0.1.0", 3, "start", R"({"command":"ls"})", "/home/me", {{"A", "b"}}, 077,
-                                             "[[7,1024,-1]]", 5, 4711}},
+        std::pair{"control_request", sample_request(1)},
+        std::pair{"v2/control_request", sample_request(2)},
         std::pair{"control_reply", Reply{3, "not_found", R"({"a":1})", "no such process"}},
         std::pair{"launch", sample_launch()},
     };
