@@ -127,7 +127,7 @@ Stretch choose(ring::Reader& reader, const LogsOptions& options) {
 }
 
 void show(ring::Reader& reader, const Stretch& stretch, LogPrinter& printer) {
-    say_missing(stretch.lost);
+    printer.lose(stretch.lost);
     ring::Tail tail{reader, stretch.selection, stretch.begin, stretch.end};
     while (const auto piece = tail.next()) printer.feed(*piece);
     printer.release();

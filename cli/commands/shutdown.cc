@@ -82,10 +82,8 @@ int shutdown_command(const Context& context, const Words& words) {
         return code(Exit::done);
     }
     json question = json::object();  // unsaid, the hub refuses if something has come to life meanwhile
-    if (stop || leave)
-        question["processes"] = stop ? "stop" : "leave";
-    else if (!live.empty())
-        question["processes"] = ask_person(live);
+    if (!stop && !leave && !live.empty()) leave = ask_person(live) == "leave";
+    if (stop || leave || !live.empty()) question["processes"] = leave ? "leave" : "stop";
 
     const auto hub = find_or_start_hub(context);
     os::Loop loop;
@@ -102,7 +100,7 @@ int shutdown_command(const Context& context, const Words& words) {
         for (const auto& one : left) print(named(one) + " left running\n");
     }
     for (const auto& one : problems) say(named(one));
-    const bool all_is_done = problems.empty() && (processes == "leave" || left.empty());
+    const bool all_is_done = problems.empty() && (leave || left.empty());
     return code(all_is_done ? Exit::done : Exit::failed);
 }
 

@@ -35,24 +35,22 @@ const char* stream_name(ring::Stream stream) {
 
 }  // namespace
 
-void say_missing(std::uint64_t bytes) {
-    if (bytes == 0) return;
-    say(std::to_string(bytes) + " bytes are missing: overwritten before they could be shown, or refused by the disk");
-}
-
 LogPrinter::LogPrinter(Options options, Write write)
     : options_{options}, write_{std::move(write)}, holding_{options.last_lines.has_value()} {}
 
 void LogPrinter::feed(const ring::Piece& piece) {
-    if (piece.lost > 0) {
-        flush();
-        losses_.add(piece.lost);
-    }
+    lose(piece.lost);
     if (by_lines()) return feed_lines(piece);
     if (!options_.plain) return write_(piece.text());
     std::string text;
     plain_.feed(piece.text(), text, lane_of(piece.stream));
     if (!text.empty()) write_(text);
+}
+
+void LogPrinter::lose(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    flush();
+    losses_.add(bytes);
 }
 
 void LogPrinter::feed_lines(const ring::Piece& piece) {

@@ -15,9 +15,6 @@
 
 namespace pp::cli {
 
-/// Says on stderr that so many bytes of a log are nowhere any more; nothing for none.
-void say_missing(std::uint64_t bytes);
-
 /// Turns the pieces of a log into what `pp logs` writes: bytes as they are, plain text, chosen lines, or a
 /// JSON object per line. What was lost is said on stderr.
 class LogPrinter {
@@ -34,6 +31,8 @@ class LogPrinter {
     LogPrinter(Options options, Write write);
 
     void feed(const ring::Piece& piece);
+    /// So many bytes before what comes next are nowhere any more.
+    void lose(std::uint64_t bytes);
     /// Nothing more comes for now: what is held back is shown, lines that are looked at as a whole excepted.
     void flush();
     /// Writes the last lines that were held, and from now on every line.

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "cli/failure.h"
-#include "cli/output/log_printer.h"
 #include "cli/output/print.h"
+#include "cli/output/process_text.h"
 #include "cli/output/terminal_size.h"
 #include "cli/run/program_exit.h"
 #include "protocol/os/error.h"

@@ -73,6 +73,7 @@ inline wire::Request sample_request(std::uint32_t protocol) {
     request.nice = 5;
     request.pid = 4711;
     if (protocol < 2) return request;
+    request.key = 0xFEEDFACE;
     request.streams = "split";
     request.rows = 50;
     request.columns = 132;
