@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -34,7 +35,7 @@ void forbid_new_privileges() {
 /// A filter that lets everything pass.
 void filter_calls() {
     if (::geteuid() != 0) forbid_new_privileges();
-    sock_filter pass = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    sock_filter pass{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
     const sock_fprog program{1, &pass};
     if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) give_up("seccomp");
 }
