@@ -92,5 +92,7 @@ TEST_CASE("on a full disk finished processes can be cleared, and a hub starts", 
     CHECK(cleared.code == 0);
     CHECK(pp.pp({"clear", "--all"}).out == "p1 cleared\n");
     CHECK(pp.pp({"run", "--name", "next", "sh", "-c", "echo there is room"}).out == "there is room\n");
-    CHECK(pp.pp({"shutdown"}).code == 0);
+    const auto ended = pp.pp({"shutdown"});
+    CHECK(ended.err == "");
+    CHECK(ended.code == 0);
 }

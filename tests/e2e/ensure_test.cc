@@ -90,7 +90,7 @@ TEST_CASE("a live process is held to what a start says, and to nothing else", "[
         arguments.update(more);
         return arguments;
     };
-    CHECK(client.call("start", start({}))["already_running"] == true);
+    CHECK(client.call("start", start(json::object()))["already_running"] == true);
     CHECK(client.call("start", start({{"options", {{"rows", 24}, {"log", {{"size", "16M"}}}}}}))["already_running"] == true);
     CHECK_THAT(client.refusal("start", start({{"mode", "pipe"}, {"options", {{"cols", 33}, {"log", {{"size", "1M"}}}}}})),
                Contains("another mode, cols, log size"));
