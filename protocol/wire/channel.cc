@@ -25,6 +25,11 @@ constexpr int kHighWaterMark = 10000;  // messages per peer and direction
     os::throw_error(error.num() >= ZMQ_HAUSNUMERO ? EIO : error.num(), operation, object);
 }
 
+/// Milliseconds: 12 days, and at most twice that with libzmq's jitter. By -1 the end of a connection would also be the end of
+/// its pipe, with all that had come and was not read yet: the last answer of a hub that ends (libzmq 4.3.4,
+/// session_base_t::reconnect and socket_base_t::term_endpoint).
+constexpr int kNoReconnect = 1 << 30;
+
 void set_common_options(zmq::socket_t& socket) {
     socket.set(zmq::sockopt::linger, 0);
     socket.set(zmq::sockopt::sndhwm, kHighWaterMark);
@@ -135,7 +140,7 @@ Channel Channel::connect(Context& context, const std::string& socket_path, bool 
     try {
         zmq::socket_t socket{context.state_->context, zmq::socket_type::dealer};
         set_common_options(socket);
-        socket.set(zmq::sockopt::reconnect_ivl, -1);
+        socket.set(zmq::sockopt::reconnect_ivl, kNoReconnect);
         auto state = std::make_unique<State>(State{std::move(socket), false, socket_path, nullptr, nullptr});
         if (watched)
             state->connection = std::make_unique<Connection>(
