@@ -58,8 +58,8 @@ TEST_CASE("run sends what its child inherits, shows all it wrote, and gives its 
     CHECK(request.environment.at("LANG") == "C.UTF-8");
     CHECK(json::parse(request.limits_json).size() >= 16);
     CHECK(request.pid > 0);
-    CHECK(json::parse(request.arguments).at("command") == json{"sh", "-c", "echo a; exit 7"});
-    CHECK(json::parse(request.arguments).at("options").at("streams") == "split");
+    CHECK(request.argv == std::vector<std::string>{"sh", "-c", "echo a; exit 7"});
+    CHECK(request.streams == "split");
 
     web.begin_run(1);
     web.write("early\n");

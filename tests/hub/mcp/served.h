@@ -127,7 +127,7 @@ class Served {
             if (head_end == std::string::npos) return count;
             const auto length_at = text.find("Content-Length: ", at);
             std::size_t length = 0;
-            if (length_at != std::string::npos && length_at < head_end) length = std::stoul(text.substr(length_at + 16));
+            if (length_at != std::string::npos && length_at < head_end) length = std::stoul(text.substr(length_at + 16, 20));
             if (text.size() < head_end + 4 + length) return count;
             at = head_end + 4 + length;
             ++count;
