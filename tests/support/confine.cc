@@ -73,7 +73,7 @@ int wait_for(pid_t child) {
     char byte = 0;
     while (::read(STDIN_FILENO, &byte, 1) > 0) {
     }
-    std::exit(code);
+    ::_exit(code);
 }
 
 void leave_pid_namespace(char** argv) {
@@ -84,7 +84,7 @@ void leave_pid_namespace(char** argv) {
     if (::unshare(CLONE_NEWPID) != 0) give_up("pid namespace");
     const pid_t first = ::fork();
     if (first == 0) be_first(argv);
-    std::exit(wait_for(first));
+    ::_exit(wait_for(first));  // a leak check would fail: its helper would be of the new namespace
 }
 
 }  // namespace
