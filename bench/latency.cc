@@ -74,12 +74,27 @@ Seconds time_exit_by_hub(Control& control, const json& argv, const std::string& 
     return watch.elapsed();
 }
 
+/// As `pp events -f` hears of it.
+Seconds time_exit_by_events(Control& control, const std::string& process, const std::string& path) {
+    const auto main = ring::find_state(path).value().lifecycle.main_pid;
+    const auto since = control.ask("events", {{"last", 0}}).at("number");
+    bool ended = false;
+    control.ask("events", {{"process", process}, {"since", since}, {"kinds", {"exited"}}, {"wait", true}},
+                [&](const json&) { ended = true; });
+    control.ask("hub_status", json::object());  // behind it: the hub has read both
+    const Stopwatch watch;
+    kill_now(main);
+    control.turn_until([&] { return ended; });
+    return watch.elapsed();
+}
+
 void measure_exits() {
     const test::Installation installation;
     Control control{installation};
     std::vector<Seconds> bare;
     std::vector<Seconds> by_page;
     std::vector<Seconds> by_hub;
+    std::vector<Seconds> by_events;
     const auto start = [&](int number) {
         const json argv = {program("bench_idle"), std::to_string(number)};
         control.ask("start", {{"command", argv}, {"wait", {{"for", "none"}}}});
@@ -89,10 +104,13 @@ void measure_exits() {
         const auto page = [&](int number) {
             return installation.home().state_page(static_cast<rundir::ProcessNumber>(number));
         };
-        start(2 * i + 1);
-        by_page.push_back(time_exit_by_page(page(2 * i + 1)));
-        const json argv = start(2 * i + 2);
-        by_hub.push_back(time_exit_by_hub(control, argv, page(2 * i + 2)));
+        start(3 * i + 1);
+        by_page.push_back(time_exit_by_page(page(3 * i + 1)));
+        const json argv = start(3 * i + 2);
+        by_hub.push_back(time_exit_by_hub(control, argv, page(3 * i + 2)));
+        const int followed = 3 * i + 3;
+        start(followed);
+        by_events.push_back(time_exit_by_events(control, "p" + std::to_string(followed), page(followed)));
         bare.push_back(time_bare_exit());
     }
     const Seconds base = median(bare);
@@ -102,6 +120,7 @@ void measure_exits() {
     };
     print("exit seen on the state page, p50", median(by_page));
     print("exit seen by a client of the hub, p50", median(by_hub));
+    print("exit seen by a follower of events, p50", median(by_events));
 }
 
 // -- output

@@ -27,8 +27,8 @@ namespace {
 
 constexpr int kStartTries = 3;
 constexpr int kAskTries = 3;
-constexpr std::array<std::string_view, 5> kReading{"list", "get_status", "get_output", "get_log_paths",
-                                                   "hub_status"};
+constexpr std::array<std::string_view, 6> kReading{"list",          "get_status", "get_output",
+                                                   "get_log_paths", "hub_status", "events"};
 
 /// What only reads, and what is taken once by its key.
 bool may_ask_again(const std::string& operation) {
@@ -113,6 +113,10 @@ std::optional<os::PidFd> find_hub(const rundir::Home& home) {
     return same ? std::move(hub) : std::nullopt;
 }
 
+bool hub_was_stopped(const rundir::Home& home) {
+    return !rundir::find_hub_epoch(home);
+}
+
 os::PidFd find_or_start_hub(const Context& context) {
     std::string said = "it ended as soon as it was ready";
     for (int tries = 0; tries < kStartTries; ++tries) {
@@ -141,12 +145,13 @@ void HubClient::connect() {
     end_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->end_fd(), POLLIN, [](short) {});
 }
 
-void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer) {
-    ask(request_of_caller(context_, operation, arguments), std::move(on_answer));
+void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer,
+                    Again again) {
+    ask(request_of_caller(context_, operation, arguments), std::move(on_answer), again);
 }
 
-void HubClient::ask(wire::Request request, OnAnswer on_answer) {
-    Question question{std::move(request), std::move(on_answer)};
+void HubClient::ask(wire::Request request, OnAnswer on_answer, Again again) {
+    Question question{std::move(request), std::move(on_answer), again};
     question.request.token = next_token_++;
     if (::getrandom(&question.request.key, sizeof question.request.key, 0) < 0) question.request.key = 0;
     const auto token = question.request.token;
@@ -200,8 +205,10 @@ void HubClient::settle_lost(wire::Channel::End end) {
     for (auto& [token, question] : lost) {
         const bool may_have_happened =
             end == wire::Channel::End::disconnected && !may_ask_again(question.request.operation);
-        if (may_have_happened || question.tries >= kAskTries) {
-            question.on_answer(may_have_happened ? lost_answer(question.request) : unheard_answer());
+        const bool is_patient = question.again == Again::unless_stopped;
+        const bool is_over = is_patient && hub_was_stopped(context_.home);
+        if (may_have_happened || is_over || question.tries >= kAskTries) {
+            question.on_answer(may_have_happened || is_patient ? lost_answer(question.request) : unheard_answer());
             continue;
         }
         const auto on_answer = question.on_answer;

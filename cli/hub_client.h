@@ -28,6 +28,9 @@ struct Answer {
 /// (no_hub) for one that lives where we see no processes.
 std::optional<os::PidFd> find_hub(const rundir::Home& home);
 
+/// Whether the last hub was told to end, and has: one that was killed leaves its epoch.
+bool hub_was_stopped(const rundir::Home& home);
+
 /// The hub, starting one if there is none, whoever races whom. Throws Failure (no_hub) with what it said.
 os::PidFd find_or_start_hub(const Context& context);
 
@@ -44,9 +47,16 @@ class HubClient {
     HubClient& operator=(const HubClient&) = delete;
 
     using OnAnswer = std::function<void(const Answer&)>;
+    /// What becomes of a question that only reads when the hub ends.
+    enum class Again {
+        any_hub,  ///< it is asked of the next hub, which is started if there is none; some times in a row
+        /// the same, but if the hub ended in order and there is no other, or after those times, the answer is `lost`
+        unless_stopped
+    };
     /// `arguments` is a JSON object. Starts a hub if need be: throws Failure (no_hub).
-    void ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer);
-    void ask(wire::Request request, OnAnswer on_answer);
+    void ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer,
+             Again again = Again::any_hub);
+    void ask(wire::Request request, OnAnswer on_answer, Again again = Again::any_hub);
 
     /// The same, turning the loop until the answer is there.
     Answer wait_for(const std::string& operation, const std::string& arguments);
@@ -59,6 +69,7 @@ class HubClient {
     struct Question {
         wire::Request request;
         OnAnswer on_answer;
+        Again again = Again::any_hub;
         int tries = 0;
     };
     void connect();

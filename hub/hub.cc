@@ -12,7 +12,6 @@
 #include "hub/mcp/http_server.h"
 #include "hub/mcp/server.h"
 #include "hub/operations/context.h"
-#include "hub/port_holder.h"
 #include "hub/process/registry.h"
 #include "hub/shims/fleet.h"
 #include "hub/token.h"
@@ -20,6 +19,7 @@
 #include "hub/wall_clock.h"
 #include "hub/worker.h"
 #include "protocol/os/error.h"
+#include "protocol/os/port_holder.h"
 #include "protocol/os/proc.h"
 #include "protocol/wire/channel.h"
 
@@ -130,7 +130,10 @@ Hub::Hub(EventLoop& loop, os::SignalFd& signals, Setup setup)
                          [this](History::Opened opened) { go_on(opened.highest_process); });
 }
 
-Hub::~Hub() = default;
+/// An epoch that is left behind is of a hub that was killed: who follows events starts another then.
+Hub::~Hub() {
+    if (ending_) ::unlink(setup_.home.hub_epoch().c_str());
+}
 
 /// A taken port is not fatal: the sockets serve, and the status says who has it.
 void Hub::listen_http() {
@@ -140,7 +143,7 @@ void Hub::listen_http() {
     parts_->mcp.set_port(port_);
     if (port_ != 0) return;
     const std::string port = std::to_string(setup_.settings.port);
-    port_problem_ = error == EADDRINUSE ? "port " + port + " is taken by " + port_holder(setup_.settings.port)
+    port_problem_ = error == EADDRINUSE ? "port " + port + " is taken by " + os::port_holder(setup_.settings.port)
                                         : "port " + port + ": " + os::error_text(error);
     setup_.log.say("no TCP: " + port_problem_);
 }
@@ -175,6 +178,7 @@ void Hub::write_epoch() {
 void Hub::end() {
     if (std::exchange(ending_, true)) return;
     setup_.log.say("pp-hub ends; processes live on");
+    parts_->history.note(HubEventKind::hub_stopped);
     farewell_limit_.set(kFarewellLimit);
     loop_.defer([this] { parts_->http.finish([this] { loop_.stop(); }); });
 }

@@ -37,6 +37,7 @@ constexpr const char* kHelp =
     "\n"
     "  --port N    TCP port on 127.0.0.1; 0 takes a free one. Default: PP_PORT, else [hub] port of "
     "config.toml, else 8947\n"
+    "  --check     print the settings that it would take, and what is wrong with them: port N, problem TEXT\n"
     "  --version   print the version\n"
     "  --help      print this\n";
 
@@ -101,6 +102,15 @@ std::uint32_t current_file_mode_mask() {
     return mask;
 }
 
+int check_settings() {
+    const auto environment = pp::rundir::current_environment(environ);
+    const auto home = pp::rundir::Home::from_environment(environment, ::geteuid());
+    const auto settings = pp::hub::load_settings(home, environment);
+    std::printf("port %d\n", settings.port);
+    for (const auto& problem : settings.problems) std::printf("problem %s\n", problem.c_str());
+    return kDone;
+}
+
 /// "ready", and a line for each thing in the configuration that whoever started us ought to hear of.
 std::string ready_text(const pp::hub::Settings& settings) {
     std::string text = "ready\n";
@@ -159,6 +169,7 @@ int main(int argc, char** argv) {
         return kDone;
     }
     try {
+        if (arguments == std::vector<std::string>{"--check"}) return check_settings();
         return serve(parse_options(arguments));
     } catch (const std::invalid_argument& wrong) {
         std::fprintf(stderr, "pp-hub: %s\n%s", wrong.what(), kHelp);

@@ -18,6 +18,8 @@ int send_command(const Context& context, const Words& words);
 int clear_command(const Context& context, const Words& words);
 int hub_command(const Context& context, const Words& words);
 int shutdown_command(const Context& context, const Words& words);
+int events_command(const Context& context, const Words& words);
+int doctor_command(const Context& context, const Words& words);
 int completion_command(const Context& context, const Words& words);
 int version_command(const Context& context, const Words& words);
 int help_command(const Context& context, const Words& words);

@@ -1,5 +1,6 @@
 #include "hub/history/history.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -22,12 +23,29 @@ bool may_have_more(const rundir::Home& home, std::uint64_t process, std::uint64_
     }
 }
 
+/// As they happened; of each process in its own order, whatever its clock said meanwhile.
+void sort_by_time(std::vector<ShimEvent>& events) {
+    std::map<std::uint64_t, std::int64_t> latest;
+    std::vector<std::pair<std::int64_t, std::size_t>> order;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        auto& time = latest[events[i].process];
+        time = std::max(time, events[i].event.time_ns);
+        order.emplace_back(time, i);
+    }
+    std::sort(order.begin(), order.end());
+    std::vector<ShimEvent> sorted;
+    sorted.reserve(events.size());
+    for (const auto& [time, i] : order) sorted.push_back(events[i]);
+    events = std::move(sorted);
+}
+
 }  // namespace
 
 struct History::Outcome {
     bool done = false;
     std::string problem;   ///< why not
     std::string replaced;  ///< name of a damaged file that was moved aside just now
+    std::uint64_t newest = 0;  ///< number of an event
 };
 
 /// Lives on the worker.
@@ -37,29 +55,37 @@ struct History::Shelf {
     std::set<std::uint64_t> forgotten;  // their files may still be there
 
     Store& open() {
-        if (!store) store = std::make_unique<Store>(home.history());
+        if (!store) store = std::make_unique<Store>(home.history(), home.next_event());
         return *store;
     }
 
     /// A new store gets what the processes' files still tell.
     void rebuild() {
-        for (const auto process : home.known_processes()) {
+        Store& fresh = open();
+        const auto known = home.known_processes();
+        take_in({known.begin(), known.end()}, {});
+        for (const auto process : known) {
             if (forgotten.contains(process)) continue;
-            take_in(process, 0);
             try {
                 if (const auto launch = rundir::find_launch(home.launch(process)))
-                    store->note_process(*launch);
+                    fresh.note_process(*launch);
             } catch (const wire::BadMessage&) {
                 // the damage is told where the process is shown
             }
         }
     }
 
-    void take_in(std::uint64_t process, std::uint64_t last) {
-        if (forgotten.contains(process) || !may_have_more(home, process, last)) return;
-        Store::Events events;
-        events[process] = rundir::read_events(home.events(process), last + 1);
-        if (!events[process].empty()) open().record(events);
+    /// Takes in what the processes' own files have beyond `last`.
+    void take_in(const std::set<std::uint64_t>& processes, const Last& last) {
+        std::vector<ShimEvent> found;
+        for (const auto process : processes) {
+            const auto known = last.contains(process) ? last.at(process) : 0;
+            if (forgotten.contains(process) || !may_have_more(home, process, known)) continue;
+            for (const auto& event : rundir::read_events(home.events(process), known + 1))
+                found.push_back({process, event});
+        }
+        sort_by_time(found);
+        if (!found.empty()) open().record({found.begin(), found.end()});
     }
 
     /// Runs an action; what is damaged is replaced, and the action runs again.
@@ -79,6 +105,7 @@ struct History::Shelf {
         } catch (const std::exception& error) {
             outcome.problem = error.what();
         }
+        if (store) outcome.newest = store->newest_number();
         return outcome;
     }
 };
@@ -91,8 +118,12 @@ History::History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCo
       retry_{loop, [this] { flush(); }},
       worker_{loop} {}
 
-/// What was not committed is on disk in the shims' files, un-acknowledged: the next hub gets it.
-History::~History() = default;
+/// What shims told and is not committed is on disk in their files, un-acknowledged: the next hub gets it. What the hub
+/// saw is written now, if it can be.
+History::~History() {
+    in_flight_ = false;
+    flush();
+}
 
 void History::with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then) {
     worker_.post(
@@ -110,34 +141,47 @@ void History::note_outcome(const Outcome& outcome) {
         replaced_ = "the history was damaged; it was moved to " + outcome.replaced +
                     ", and what the processes' own files tell was taken over";
         log_.say(outcome.problem + "; " + replaced_);
+        note(HubEventKind::history_replaced, 0, replaced_);
     }
     if (outcome.done) {
         if (!problem_.empty()) log_.say("history: works again");
         problem_.clear();
-        return;
     }
+    if (outcome.newest > newest_) {
+        newest_ = outcome.newest;
+        tell_news();
+    }
+    if (outcome.done) return;
     if (outcome.problem != problem_) log_.say(outcome.problem);
     problem_ = outcome.problem;
 }
 
 void History::open(std::vector<rundir::ProcessNumber> processes, std::function<void(Opened)> then) {
-    struct Found {
+    struct Looked {
         Opened opened;
-        std::map<std::uint64_t, std::uint64_t> last;
+        Last last;
     };
-    auto found = std::make_shared<Found>();
-    auto shelf = shelf_;
-    const auto look = [found, shelf, processes = std::move(processes)](Store& store) {
-        const auto last = store.last_events();
-        for (const auto process : processes)
-            shelf->take_in(process, last.contains(process) ? last.at(process) : 0);
+    const auto found = std::make_shared<Looked>();
+    const std::set<std::uint64_t> unread{processes.begin(), processes.end()};
+    const auto look = [found, shelf = shelf_, unread](Store& store) {
+        shelf->take_in(unread, store.last_events());
         found->last = store.last_events();
         found->opened.highest_process = store.highest_process();
     };
-    with_store(look, [this, found, then = std::move(then)](const Outcome&) {
-        for (const auto& [process, number] : found->last) last_[process] = std::max(last_[process], number);
+    with_store(look, [this, found, unread, then = std::move(then)](const Outcome& outcome) {
+        if (!outcome.done) {  // the files are read when the store can be had
+            waiting_.unread.insert(unread.begin(), unread.end());
+            retry_.set(kRetryAfter);
+        }
+        note_last(found->last);
         then(found->opened);
     });
+}
+
+void History::note_last(const Last& last) {
+    for (const auto& [process, number] : last) {
+        if (!has_forgotten(process)) last_[process] = std::max(last_[process], number);
+    }
 }
 
 std::uint64_t History::last_event(std::uint64_t process) const {
@@ -150,9 +194,14 @@ bool History::add(std::uint64_t process, const rundir::Event& event) {
     auto& last = last_[process];
     if (event.number <= last) return false;
     last = event.number;
-    waiting_.events[process].push_back(event);
+    waiting_.events.emplace_back(ShimEvent{process, event});
     flush_soon();
     return true;
+}
+
+void History::note(HubEventKind kind, std::uint64_t process, std::string text) {
+    waiting_.events.emplace_back(HubEvent{kind, process, wall_clock_ns(), std::move(text)});
+    flush_soon();
 }
 
 /// All that this turn brings is one batch.
@@ -162,57 +211,62 @@ void History::flush_soon() {
     loop_.defer([this] { flush(); });
 }
 
-/// One batch at a time, so that a failed one is still before all that came later. To write one again does no harm.
+/// One batch at a time, so that a failed one is still before all that came later. All of it but the last step
+/// may be done again without harm.
 void History::flush() {
     flush_due_ = false;
     if (in_flight_ || waiting_.empty()) return;
     in_flight_ = true;
     const auto batch = std::make_shared<const Writes>(std::exchange(waiting_, {}));
+    const auto read = std::make_shared<Last>();
     with_store(
-        [batch, shelf = shelf_](Store& store) {
-            shelf->forgotten.insert(batch->forgotten.begin(), batch->forgotten.end());
+        [batch, read, shelf = shelf_](Store& store) {
+            for (const auto& [process, time_ns] : batch->forgotten) shelf->forgotten.insert(process);
             for (const auto& [process, launch] : batch->launches) store.note_process(launch);
-            if (!batch->events.empty()) store.record(batch->events);
-            for (const auto process : batch->forgotten) store.forget(process);
+            for (const auto process : batch->unread) (*read)[process] = store.last_event(process);
+            shelf->take_in(batch->unread, *read);
+            for (auto& [process, number] : *read) number = store.last_event(process);
+            for (const auto& [process, time_ns] : batch->forgotten) store.forget(process, time_ns);
+            store.record(batch->events);
         },
-        [this, batch](const Outcome& outcome) { on_flushed(*batch, outcome); });
+        [this, batch, read](const Outcome& outcome) { on_flushed(*batch, *read, outcome); });
 }
 
-void History::on_flushed(const Writes& batch, const Outcome& outcome) {
+void History::on_flushed(const Writes& batch, const Last& read, const Outcome& outcome) {
     in_flight_ = false;
     if (!outcome.done) {
         take_back(batch);
         return retry_.set(kRetryAfter);
     }
-    for (const auto& [process, events] : batch.events) {
-        if (!has_forgotten(process)) on_committed_(process, events.back().number);
+    note_last(read);
+    Last committed;
+    for (const auto& event : batch.events) {
+        if (const auto* told = std::get_if<ShimEvent>(&event)) committed[told->process] = told->event.number;
+    }
+    for (const auto& [process, number] : committed) {
+        if (!has_forgotten(process)) on_committed_(process, number);
     }
     flush();
 }
 
 /// Before what came meanwhile; what was forgotten meanwhile is not wanted.
 void History::take_back(const Writes& batch) {
-    for (const auto& [process, events] : batch.events) {
-        if (has_forgotten(process)) continue;
-        auto& waiting = waiting_.events[process];
-        waiting.insert(waiting.begin(), events.begin(), events.end());
-    }
+    Store::Events events = batch.events;
+    std::erase_if(events, [this](const AnyEvent& event) { return has_forgotten(process_of(event)); });
+    waiting_.events.insert(waiting_.events.begin(), events.begin(), events.end());
     for (const auto& [process, launch] : batch.launches) {
         if (!has_forgotten(process)) waiting_.launches.emplace(process, launch);
+    }
+    for (const auto process : batch.unread) {
+        if (!has_forgotten(process)) waiting_.unread.insert(process);
     }
     waiting_.forgotten.insert(batch.forgotten.begin(), batch.forgotten.end());
 }
 
 void History::catch_up(std::uint64_t process) {
-    auto last = std::make_shared<std::uint64_t>(0);
-    with_store(
-        [process, last, shelf = shelf_](Store& store) {
-            shelf->take_in(process, store.last_event(process));
-            *last = store.last_event(process);
-        },
-        [this, process, last](const Outcome&) {
-            if (!has_forgotten(process)) last_[process] = std::max(last_[process], *last);
-        });
+    if (has_forgotten(process)) return;
+    waiting_.unread.insert(process);
+    flush_soon();
 }
 
 void History::note_process(const rundir::Launch& launch) {
@@ -224,13 +278,15 @@ void History::note_process(const rundir::Launch& launch) {
 
 void History::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns) {
     with_store([=](Store& store) { store.note_hub(epoch, pid, time_ns, PP_VERSION); }, {});
+    note(HubEventKind::hub_started, 0, "pid " + std::to_string(pid) + ", pp " PP_VERSION);
 }
 
 void History::forget(std::uint64_t process) {
     forgotten_.insert(process);
-    waiting_.events.erase(process);
+    std::erase_if(waiting_.events, [&](const AnyEvent& event) { return process_of(event) == process; });
     waiting_.launches.erase(process);
-    waiting_.forgotten.insert(process);
+    waiting_.unread.erase(process);
+    waiting_.forgotten.emplace(process, wall_clock_ns());
     last_.erase(process);
     flush_soon();
 }
@@ -247,6 +303,32 @@ void History::tell(std::uint64_t process, int max_runs, int max_events, std::fun
             told->problem = outcome.problem;
             then(std::move(*told));
         });
+}
+
+void History::find_events(EventQuery query, std::function<void(Found)> then) {
+    const auto found = std::make_shared<Found>();
+    flush();
+    with_store([found, query = std::move(query)](Store& store) { found->page = store.find_events(query); },
+               [found, then = std::move(then)](const Outcome& outcome) {
+                   if (!outcome.done) *found = {{}, outcome.problem};
+                   then(std::move(*found));
+               });
+}
+
+Subscription History::on_news(std::function<void()> callback) {
+    const auto id = next_subscription_++;
+    news_[id] = std::move(callback);
+    return Subscription{[this, alive = std::weak_ptr<char>{alive_}, id] {
+        if (!alive.expired()) news_.erase(id);
+    }};
+}
+
+/// Whoever is told asks and subscribes again: a callback may take out others, and put in new ones.
+void History::tell_news() {
+    const auto told = news_;
+    for (const auto& [id, callback] : told) {
+        if (news_.contains(id)) callback();
+    }
 }
 
 }  // namespace pp::hub

@@ -12,6 +12,7 @@
 #include "hub/event_loop.h"
 #include "hub/history/store.h"
 #include "hub/log.h"
+#include "hub/shims/subscription.h"
 #include "hub/worker.h"
 #include "protocol/rundir/home.h"
 
@@ -39,6 +40,8 @@ class History {
     [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;
     /// False if it is known already, or nobody wants to know it any more.
     bool add(std::uint64_t process, const rundir::Event& event);
+    /// What the hub itself saw happen, now.
+    void note(HubEventKind kind, std::uint64_t process = 0, std::string text = {});
     /// Takes in what the process's own file has beyond the store: its shim is gone for good.
     void catch_up(std::uint64_t process);
     void note_process(const rundir::Launch& launch);
@@ -52,6 +55,15 @@ class History {
     };
     void tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then);
 
+    struct Found {
+        EventPage page;
+        std::string problem;  ///< empty, or why the history could not be asked: the page is empty then
+    };
+    /// All that was committed before is among it.
+    void find_events(EventQuery query, std::function<void(Found)> then);
+    /// Calls whenever events may be found that were not there before.
+    Subscription on_news(std::function<void()> callback);
+
     /// Empty, or what is wrong with it now, for a person.
     [[nodiscard]] const std::string& problem() const { return problem_; }
     /// Empty, or that an earlier file was damaged and moved aside.
@@ -64,16 +76,23 @@ class History {
     struct Writes {
         Store::Events events;
         std::map<std::uint64_t, rundir::Launch> launches;
-        std::set<std::uint64_t> forgotten;
-        [[nodiscard]] bool empty() const { return events.empty() && launches.empty() && forgotten.empty(); }
+        std::set<std::uint64_t> unread;  ///< their own files may tell more than the store has
+        std::map<std::uint64_t, std::int64_t> forgotten;  ///< when
+        [[nodiscard]] bool empty() const {
+            return events.empty() && launches.empty() && unread.empty() && forgotten.empty();
+        }
     };
+    /// Last events, by process.
+    using Last = std::map<std::uint64_t, std::uint64_t>;
 
     /// Runs `action` with the open store on the worker; `then` with how it went on the loop.
     void with_store(std::function<void(Store&)> action, std::function<void(const Outcome&)> then);
     void flush_soon();
     void flush();
-    void on_flushed(const Writes& batch, const Outcome& outcome);
+    void on_flushed(const Writes& batch, const Last& read, const Outcome& outcome);
     void take_back(const Writes& batch);
+    void note_last(const Last& last);
+    void tell_news();
     [[nodiscard]] bool has_forgotten(std::uint64_t process) const { return forgotten_.contains(process); }
     void note_outcome(const Outcome& outcome);
 
@@ -83,7 +102,11 @@ class History {
     std::shared_ptr<Shelf> shelf_;  ///< the worker's: what it owns is touched by jobs alone
     Writes waiting_;
     std::set<std::uint64_t> forgotten_;
-    std::map<std::uint64_t, std::uint64_t> last_;
+    Last last_;
+    std::uint64_t newest_ = 0;  ///< number of an event, as last heard from the store
+    std::map<std::uint64_t, std::function<void()>> news_;
+    std::uint64_t next_subscription_ = 1;
+    std::shared_ptr<char> alive_ = std::make_shared<char>();
     bool flush_due_ = false;
     bool in_flight_ = false;
     std::string problem_;

@@ -5,12 +5,20 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
+
+#include "hub/history/reserved_numbers.h"
+#include "hub/token.h"
+#include "hub/wall_clock.h"
+#include "protocol/os/proc.h"
 
 namespace pp::hub {
 namespace {
 
 constexpr int kBusyTimeoutMs = 2000;
-constexpr int kSchemaVersion = 1;  // 1: the first
+// 1: the first. Tables that were added since are passed over by an earlier hub, which numbers its events by
+// the highest `seq`.
+constexpr int kSchemaVersion = 1;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS processes(
@@ -25,6 +33,9 @@ CREATE TABLE IF NOT EXISTS runs(
     process INTEGER NOT NULL, run INTEGER NOT NULL, pid INTEGER, started_at INTEGER, ended_at INTEGER, exit_kind INTEGER,
     exit_value INTEGER, core_dumped INTEGER, stop_requested INTEGER, user_us INTEGER, system_us INTEGER,
     max_resident_kib INTEGER, begin_cursor INTEGER, end_cursor INTEGER, PRIMARY KEY(process, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hub_events(
+    seq INTEGER PRIMARY KEY, time INTEGER, kind INTEGER, process INTEGER, text TEXT);
+CREATE TABLE IF NOT EXISTS numbering(only INTEGER PRIMARY KEY CHECK(only = 1), history INTEGER, next INTEGER);
 CREATE TABLE IF NOT EXISTS hubs(epoch INTEGER, pid INTEGER, started_at INTEGER, version TEXT);
 )sql";
 
@@ -51,6 +62,11 @@ std::int64_t stored(std::uint64_t value) {
 
 struct Store::State {
     sqlite3* db = nullptr;
+    std::optional<ReservedNumbers> reserved;
+    std::uint64_t next = 1;  ///< number that the next event gets
+
+    /// Within a transaction that gives all below `until`; `next` follows when it is committed.
+    void note_given(std::uint64_t until);
     ~State() { sqlite3_close(db); }
 
     void execute(const char* sql) const {
@@ -75,6 +91,13 @@ class Statement {
         int at = 0;
         (bind_one(++at, values), ...);
         return *this;
+    }
+    /// Runs it, and gives the first column of the first row.
+    std::int64_t first_integer() {
+        step();
+        const auto value = integer(0);
+        sqlite3_reset(statement_);
+        return value;
     }
     bool step() {
         const int code = sqlite3_step(statement_);
@@ -131,15 +154,18 @@ class Transaction {
     bool committed_ = false;
 };
 
+/// Writes events down and numbers those that are new. `next` is borrowed.
 class Recorder {
   public:
-    explicit Recorder(sqlite3* db)
-        : insert_{db,
-                  "INSERT OR IGNORE INTO events(process, number, time, kind, run, pid, signal, cursor, "
+    Recorder(sqlite3* db, std::uint64_t& next)
+        : next_{next},
+          last_{db, "SELECT coalesce(max(number), 0) FROM events WHERE process = ?"},
+          insert_{db,
+                  "INSERT OR IGNORE INTO events(seq, process, number, time, kind, run, pid, signal, cursor, "
                   "exit_kind, exit_value,"
                   " core_dumped, stop_requested, user_us, system_us, max_resident_kib, descendants, "
                   "generation, text)"
-                  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+                  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
           begin_{
               db,
               "INSERT INTO runs(process, run, pid, started_at, exit_kind, begin_cursor) VALUES(?,?,?,?,0,?)"
@@ -154,8 +180,25 @@ class Recorder {
                " exit_value = excluded.exit_value, core_dumped = excluded.core_dumped,"
                " stop_requested = excluded.stop_requested, user_us = excluded.user_us, system_us = "
                "excluded.system_us,"
-               " max_resident_kib = excluded.max_resident_kib, end_cursor = excluded.end_cursor"} {}
+               " max_resident_kib = excluded.max_resident_kib, end_cursor = excluded.end_cursor"},
+          hubs_own_{db, "INSERT INTO hub_events(seq, time, kind, process, text) VALUES(?,?,?,?,?)"} {}
 
+    void operator()(const ShimEvent& told) {
+        auto& known = known_up_to(told.process);
+        if (told.event.number > known + 1)
+            record_gap(told.process, known + 1, told.event.number, told.event.time_ns);
+        record(told.process, told.event);
+        known = std::max(known, told.event.number);
+    }
+
+    void operator()(const HubEvent& event) {
+        hubs_own_
+            .bind(next_, event.time_ns, static_cast<std::uint32_t>(event.kind), event.process, event.text)
+            .run();
+        ++next_;
+    }
+
+  private:
     void record(std::uint64_t process, const rundir::Event& event) {
         if (!insert(process, event)) return;
         switch (event.kind) {
@@ -189,15 +232,25 @@ class Recorder {
         insert(process, gap);
     }
 
-  private:
+    /// Highest number that stands here of a process.
+    std::uint64_t& known_up_to(std::uint64_t process) {
+        const auto [found, is_new] = known_.try_emplace(process, 0);
+        if (is_new) found->second = static_cast<std::uint64_t>(last_.bind(process).first_integer());
+        return found->second;
+    }
+
     bool insert(std::uint64_t process, const rundir::Event& event) {
         const std::string text{event.text, ::strnlen(event.text, sizeof event.text)};
-        return insert_
-            .bind(process, event.number, event.time_ns, static_cast<std::uint32_t>(event.kind), event.run,
-                  event.pid, event.signal, event.cursor, static_cast<std::uint32_t>(event.exit_kind),
-                  event.exit_value, event.core_dumped, event.stop_requested, event.user_us, event.system_us,
-                  event.max_resident_kib, event.descendants, event.generation, text)
-            .run();
+        const bool is_new =
+            insert_
+                .bind(next_, process, event.number, event.time_ns, static_cast<std::uint32_t>(event.kind),
+                      event.run, event.pid, event.signal, event.cursor,
+                      static_cast<std::uint32_t>(event.exit_kind), event.exit_value, event.core_dumped,
+                      event.stop_requested, event.user_us, event.system_us, event.max_resident_kib,
+                      event.descendants, event.generation, text)
+                .run();
+        if (is_new) ++next_;
+        return is_new;
     }
     void end(std::uint64_t process, const rundir::Event& event, ring::ExitKind kind) {
         end_.bind(process, event.run, event.pid, event.time_ns, static_cast<std::uint32_t>(kind),
@@ -206,14 +259,46 @@ class Recorder {
             .run();
     }
 
+    std::uint64_t& next_;
+    std::map<std::uint64_t, std::uint64_t> known_;
+    Statement last_;
     Statement insert_;
     Statement begin_;
     Statement end_;
+    Statement hubs_own_;
 };
+
+rundir::Event event_of(const Statement& row, int first) {
+    rundir::Event event;
+    event.number = static_cast<std::uint64_t>(row.integer(first));
+    event.time_ns = row.integer(first + 1);
+    event.kind = static_cast<rundir::EventKind>(row.integer(first + 2));
+    event.run = static_cast<std::uint32_t>(row.integer(first + 3));
+    event.pid = static_cast<std::int32_t>(row.integer(first + 4));
+    event.signal = static_cast<std::int32_t>(row.integer(first + 5));
+    event.cursor = static_cast<std::uint64_t>(row.integer(first + 6));
+    event.exit_kind = static_cast<ring::ExitKind>(row.integer(first + 7));
+    event.exit_value = static_cast<std::int32_t>(row.integer(first + 8));
+    event.core_dumped = static_cast<std::uint32_t>(row.integer(first + 9));
+    event.stop_requested = static_cast<std::uint32_t>(row.integer(first + 10));
+    event.descendants = static_cast<std::uint32_t>(row.integer(first + 11));
+    event.generation = static_cast<std::uint32_t>(row.integer(first + 12));
+    row.text(first + 13).copy(event.text, sizeof event.text - 1);
+    return event;
+}
+// in the order in which event_of() reads them
+#define PP_EVENT_COLUMNS                                                                \
+    "number, time, kind, run, pid, signal, cursor, exit_kind, exit_value, core_dumped," \
+    " stop_requested, descendants, generation, text"
+
+HubEvent hub_event_of(const Statement& row, int process, int first) {
+    return {static_cast<HubEventKind>(row.integer(first + 2)),
+            static_cast<std::uint64_t>(row.integer(process)), row.integer(first + 1), row.text(first + 13)};
+}
 
 }  // namespace
 
-Store::Store(const std::string& path) : state_{std::make_unique<State>()} {
+Store::Store(const std::string& path, const std::string& reserved_path) : state_{std::make_unique<State>()} {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path.c_str(), &state_->db, flags, nullptr) != SQLITE_OK) fail(state_->db, "open");
     sqlite3_busy_timeout(state_->db, kBusyTimeoutMs);
@@ -227,22 +312,32 @@ Store::Store(const std::string& path) : state_{std::make_unique<State>()} {
     }
     state_->execute(kSchema);
     state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+    Statement{state_->db, "INSERT OR IGNORE INTO numbering VALUES(1, ?, 1)"}.bind(random_number()).run();
+    Statement numbering{
+        state_->db,
+        "SELECT history, max(next, coalesce((SELECT max(seq) FROM events), 0) + 1) FROM numbering"};
+    numbering.step();
+    state_->reserved.emplace(reserved_path, static_cast<std::uint64_t>(numbering.integer(0)), os::boot_id());
+    state_->next = state_->reserved->first_free(static_cast<std::uint64_t>(numbering.integer(1)));
 }
 
 Store::~Store() = default;
 
+void Store::State::note_given(std::uint64_t until) {
+    if (until == next) return;
+    reserved->cover(until);
+    Statement{db, "UPDATE numbering SET next = ?"}.bind(until).run();
+}
+
 void Store::record(const Events& events) {
+    if (events.empty()) return;
     Transaction transaction{state_->db};
-    Recorder recorder{state_->db};
-    for (const auto& [process, list] : events) {
-        std::uint64_t last = last_event(process);
-        for (const auto& event : list) {
-            if (event.number > last + 1) recorder.record_gap(process, last + 1, event.number, event.time_ns);
-            recorder.record(process, event);
-            last = std::max(last, event.number);
-        }
-    }
+    auto next = state_->next;
+    Recorder recorder{state_->db, next};
+    for (const auto& event : events) std::visit(recorder, event);
+    state_->note_given(next);
     transaction.commit();
+    state_->next = next;
 }
 
 void Store::note_process(const rundir::Launch& launch) {
@@ -259,19 +354,33 @@ void Store::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns, const s
     Statement{state_->db, "INSERT INTO hubs VALUES(?,?,?,?)"}.bind(epoch, pid, time_ns, version).run();
 }
 
-void Store::forget(std::uint64_t process) {
+void Store::forget(std::uint64_t process, std::int64_t time_ns) {
     Transaction transaction{state_->db};
-    Statement{state_->db, "DELETE FROM events WHERE process = ?"}.bind(process).run();
-    Statement{state_->db, "DELETE FROM runs WHERE process = ?"}.bind(process).run();
+    auto next = state_->next;
+    HubEvent cleared{HubEventKind::cleared, process, time_ns, {}};
+    {
+        Statement noted{state_->db, "SELECT name, cleared FROM processes WHERE process = ?"};
+        const bool is_noted = noted.bind(process).step();
+        if (is_noted && noted.integer(1) != 0) return;
+        if (is_noted) cleared.text = noted.text(0);
+    }
+    for (const char* drop :
+         {"DELETE FROM events WHERE process = ?", "DELETE FROM hub_events WHERE process = ?",
+          "DELETE FROM runs WHERE process = ?"})
+        Statement{state_->db, drop}.bind(process).run();
     Statement{state_->db, "INSERT OR REPLACE INTO processes(process, cleared) VALUES(?, 1)"}
         .bind(process)
         .run();
+    Recorder{state_->db, next}(cleared);
+    state_->note_given(next);
     transaction.commit();
+    state_->next = next;
 }
 
-std::map<std::uint64_t, std::uint64_t> Store::last_events() const {
+std::map<std::uint64_t, std::uint64_t> Store::last_events(std::uint64_t up_to) const {
     std::map<std::uint64_t, std::uint64_t> last;
-    Statement all{state_->db, "SELECT process, max(number) FROM events GROUP BY process"};
+    Statement all{state_->db, "SELECT process, max(number) FROM events WHERE seq <= ? GROUP BY process"};
+    all.bind(std::min<std::uint64_t>(up_to, INT64_MAX));
     while (all.step())
         last[static_cast<std::uint64_t>(all.integer(0))] = static_cast<std::uint64_t>(all.integer(1));
     return last;
@@ -326,27 +435,84 @@ std::vector<RunRecord> Store::runs(std::uint64_t process, int limit) const {
 std::vector<rundir::Event> Store::events(std::uint64_t process, int limit) const {
     std::vector<rundir::Event> found;
     Statement rows{state_->db,
-                   "SELECT number, time, kind, run, pid, signal, cursor, exit_kind, exit_value, core_dumped, "
-                   "descendants,"
-                   " text FROM events WHERE process = ? ORDER BY number DESC LIMIT ?"};
+                   "SELECT " PP_EVENT_COLUMNS " FROM events WHERE process = ? ORDER BY number DESC LIMIT ?"};
     rows.bind(process, limit);
-    while (rows.step()) {
-        rundir::Event event;
-        event.number = static_cast<std::uint64_t>(rows.integer(0));
-        event.time_ns = rows.integer(1);
-        event.kind = static_cast<rundir::EventKind>(rows.integer(2));
-        event.run = static_cast<std::uint32_t>(rows.integer(3));
-        event.pid = static_cast<std::int32_t>(rows.integer(4));
-        event.signal = static_cast<std::int32_t>(rows.integer(5));
-        event.cursor = static_cast<std::uint64_t>(rows.integer(6));
-        event.exit_kind = static_cast<ring::ExitKind>(rows.integer(7));
-        event.exit_value = static_cast<std::int32_t>(rows.integer(8));
-        event.core_dumped = static_cast<std::uint32_t>(rows.integer(9));
-        event.descendants = static_cast<std::uint32_t>(rows.integer(10));
-        rows.text(11).copy(event.text, sizeof event.text - 1);
-        found.push_back(event);
-    }
+    while (rows.step()) found.push_back(event_of(rows, 0));
     return found;
+}
+
+namespace {
+
+/// What shims told and what the hub saw, by number.
+class EventScan {
+  public:
+    enum class Order { ascending, descending };
+
+    EventScan(sqlite3* db, const EventQuery& query, Order order)
+        : query_{query}, rows_{db, text(query, order).c_str()} {
+        const auto since_time = query.since_time_ns.value_or(INT64_MIN);
+        if (query.process)
+            rows_.bind(query.since, since_time, *query.process);
+        else
+            rows_.bind(query.since, since_time);
+    }
+
+    /// The next one that fits.
+    std::optional<NumberedEvent> next() {
+        while (rows_.step()) {
+            NumberedEvent found{static_cast<std::uint64_t>(rows_.integer(0)), {}};
+            if (rows_.integer(1) != 0)
+                found.event = hub_event_of(rows_, 2, 3);
+            else
+                found.event = ShimEvent{static_cast<std::uint64_t>(rows_.integer(2)), event_of(rows_, 3)};
+            if (!query_.wanted || query_.wanted(found.event)) return found;
+        }
+        return std::nullopt;
+    }
+
+  private:
+    static std::string text(const EventQuery& query, Order order) {
+        const std::string where =
+            std::string{" WHERE seq > ?1 AND time >= ?2"} + (query.process ? " AND process = ?3" : "");
+        return "SELECT seq, 0, process, " PP_EVENT_COLUMNS " FROM events" + where +
+               " UNION ALL SELECT seq, 1, process, 0, time, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, text FROM "
+               "hub_events" +
+               where + " ORDER BY seq" + (order == Order::ascending ? "" : " DESC");
+    }
+
+    const EventQuery& query_;
+    Statement rows_;
+};
+
+}  // namespace
+
+EventPage Store::find_events(const EventQuery& query) const {
+    EventQuery rest = query;
+    if (query.last) {
+        EventScan newest{state_->db, query, EventScan::Order::descending};
+        auto first = state_->next;
+        for (std::size_t i = 0; i < *query.last; ++i) {
+            const auto found = newest.next();
+            if (!found) break;
+            first = found->number;
+        }
+        rest.since = first - 1;
+    }
+    EventPage page;
+    page.newest = newest_number();
+    EventScan scan{state_->db, rest, EventScan::Order::ascending};
+    while (auto found = scan.next()) {
+        page.more = page.events.size() == query.limit;
+        if (page.more) break;
+        page.events.push_back(std::move(*found));
+    }
+    page.number = page.more ? page.events.back().number : std::max(query.since, page.newest);
+    if (query.with_seen) page.seen = last_events(page.number);
+    return page;
+}
+
+std::uint64_t Store::newest_number() const {
+    return state_->next - 1;
 }
 
 std::string move_aside(const std::string& path, std::int64_t now_ns) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/rundir/event_log.h"
+#include "hub/history/numbered_event.h"
 #include "protocol/rundir/launch.h"
 
 namespace pp::hub {
@@ -30,8 +32,26 @@ struct RunRecord {
     std::optional<std::uint64_t> end_cursor;
 };
 
-/// Kind of the row that says: events from here to `cursor` are missing for ever.
-inline constexpr auto kMissingEvents = static_cast<rundir::EventKind>(0);
+/// Which events are asked for.
+struct EventQuery {
+    std::uint64_t since = 0;                      ///< only those with a higher number
+    std::optional<std::int64_t> since_time_ns;    ///< only those of then and later
+    std::optional<std::uint64_t> process;         ///< only those of this one
+    std::function<bool(const AnyEvent&)> wanted;  ///< empty: all; called on the worker
+    std::optional<std::size_t> last;              ///< of those that fit, only so many of the newest
+    std::size_t limit = 1000;                     ///< at most so many at a time, the oldest first
+    bool with_seen = false;                       ///< fill in EventPage::seen
+};
+
+struct EventPage {
+    std::vector<NumberedEvent> events;  ///< ascending
+    std::uint64_t number = 0;           ///< go on from there: nothing is missed or told twice
+    bool more = false;                  ///< there are later ones that fit
+    std::uint64_t newest = 0;           ///< highest number given so far
+    /// The last event of each process, by its shim's number, among those up to `number`. What is told later
+    /// of a process with no higher number was told before: by a history that has been replaced since.
+    std::map<std::uint64_t, std::uint64_t> seen;
+};
 
 /// state/history.db: what happened, in SQLite (WAL, NORMAL). Losing it loses history, never a process.
 /// Blocks, so it lives on a worker; the only file that includes sqlite3.h.
@@ -49,28 +69,34 @@ class Store {
         using std::runtime_error::runtime_error;
     };
 
-    /// Opens it, or makes it.
-    explicit Store(const std::string& path);
+    /// Opens it, or makes it. `reserved_path`: the bound of the numbers given out (reserved_numbers.h).
+    Store(const std::string& path, const std::string& reserved_path);
     ~Store();
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
-    using Events = std::map<std::uint64_t, std::vector<rundir::Event>>;  ///< by process, ascending
+    /// In the order in which they became known; of each process ascending.
+    using Events = std::vector<AnyEvent>;
 
-    /// In one transaction. What is there already is passed over: nothing stands twice. A gap in the numbers
-    /// gets a row that says so.
+    /// In one transaction. What a shim told already is passed over: nothing stands twice. A gap in a shim's
+    /// numbers gets a row that says so.
     void record(const Events& events);
     void note_process(const rundir::Launch& launch);
     void note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns, const std::string& version);
-    /// Drops all that is told of a process; its number is remembered, so that it is not given again.
-    void forget(std::uint64_t process);
+    /// Drops all that is told of a process but that it was cleared; its number is remembered, so that it is
+    /// not given again.
+    void forget(std::uint64_t process, std::int64_t time_ns);
 
-    [[nodiscard]] std::map<std::uint64_t, std::uint64_t> last_events() const;  ///< highest number by process
-    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;       ///< 0: none is known
+    /// Highest number by process, of what was known when the event numbered `up_to` was.
+    [[nodiscard]] std::map<std::uint64_t, std::uint64_t> last_events(std::uint64_t up_to = UINT64_MAX) const;
+    [[nodiscard]] std::uint64_t last_event(std::uint64_t process) const;  ///< 0: none is known
     [[nodiscard]] std::uint64_t highest_process() const;
     [[nodiscard]] std::vector<RunRecord> runs(std::uint64_t process, int limit) const;  ///< newest first
     [[nodiscard]] std::vector<rundir::Event> events(std::uint64_t process,
                                                     int limit) const;  ///< newest first
+
+    [[nodiscard]] EventPage find_events(const EventQuery& query) const;
+    [[nodiscard]] std::uint64_t newest_number() const;  ///< of an event; 0: none was given yet
 
   private:
     struct State;

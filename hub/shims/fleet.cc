@@ -109,6 +109,7 @@ void Fleet::want_shim(std::uint64_t process) {
             "no shim could be started for it: " + (problem.empty() ? os::error_text(error) : problem);
         given_up_[process] = why;
         parts_.log.say(rundir::process_id(process) + ": " + why);
+        parts_.history.note(HubEventKind::shim_given_up, process, why);
         roster_.give_up(process, why);
     });
 }
@@ -165,6 +166,7 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
         const std::string why = "its shim failed to come up three times; see " + parts_.home.log("shim");
         given_up_[process] = why;
         parts_.log.say(rundir::process_id(process) + ": " + why);
+        parts_.history.note(HubEventKind::shim_given_up, process, why);
         parts_.registry.refresh(process);
         roster_.give_up(process, why);
         return end_begin(process, why);
@@ -181,6 +183,7 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
 void Fleet::on_keeper_lost() {
     if (roster_.size() == 0) return;
     parts_.log.say("the keeper has died; a new one is started");
+    parts_.history.note(HubEventKind::keeper_lost);
     keeper_.ensure();
 }
 

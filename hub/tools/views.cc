@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hub/tools/event_view.h"
 #include "hub/wall_clock.h"
 #include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
@@ -40,50 +41,6 @@ json run_view(const RunRecord& run) {
               {"max_memory_kib", run.max_resident_kib}};
     if (run.begin_cursor) view["begin_cursor"] = *run.begin_cursor;
     if (run.end_cursor) view["end_cursor"] = *run.end_cursor;
-    return view;
-}
-
-std::string kind_name(rundir::EventKind kind) {
-    switch (kind) {
-        case rundir::EventKind::started:
-            return "started";
-        case rundir::EventKind::start_failed:
-            return "start_failed";
-        case rundir::EventKind::stop_requested:
-            return "stop_requested";
-        case rundir::EventKind::exited:
-            return "exited";
-        case rundir::EventKind::tree_gone:
-            return "tree_gone";
-        case rundir::EventKind::resized:
-            return "resized";
-        case rundir::EventKind::drained:
-            return "drained";
-        case rundir::EventKind::taken_over:
-            return "taken_over";
-        case rundir::EventKind::capture_fault:
-            return "capture_fault";
-        case rundir::EventKind::input_closed:
-            return "input_closed";
-    }
-    return kind == kMissingEvents ? "missing" : "unknown";
-}
-
-json event_view(const rundir::Event& event) {
-    json view{{"number", event.number},
-              {"time", time_or_null(event.time_ns)},
-              {"kind", kind_name(event.kind)},
-              {"run", event.run},
-              {"cursor", event.cursor}};
-    if (event.kind == rundir::EventKind::started) view["pid"] = event.pid;
-    if (event.kind == rundir::EventKind::stop_requested) view["signal"] = rundir::signal_name(event.signal);
-    if (event.kind == rundir::EventKind::exited && event.exit_kind == ring::ExitKind::exited)
-        view["exit_code"] = event.exit_value;
-    if (event.kind == rundir::EventKind::exited && event.exit_kind == ring::ExitKind::signaled)
-        view["signal"] = rundir::signal_name(event.exit_value);
-    if (event.kind == rundir::EventKind::start_failed || event.kind == rundir::EventKind::capture_fault)
-        view["error"] = event.exit_value == 0 ? json{} : json(os::error_text(event.exit_value));
-    if (event.text[0] != '\0') view["text"] = event.text;
     return view;
 }
 

@@ -22,7 +22,7 @@ std::optional<ProcessNumber> find_process_number(const std::string& id);
 /// Where everything of one user lies. The one place that spells these names.
 ///
 ///     run/    hub.lock hub.epoch shims.sock control.sock mcp.sock keeper.lock keeper.sock p12.sock p12.state
-///     state/  token next_id history.db log/ projects/ processes/p12/{launch,lock,out.ring,build.ring,exit,heads,events}
+///     state/  token next_id next_event history.db log/ projects/ processes/p12/{launch,lock,out.ring,build.ring,exit,heads,events}
 ///     config/ config.toml
 class Home {
   public:
@@ -49,6 +49,7 @@ class Home {
 
     [[nodiscard]] std::string token() const { return state_ + "/token"; }
     [[nodiscard]] std::string next_id() const { return state_ + "/next_id"; }
+    [[nodiscard]] std::string next_event() const { return state_ + "/next_event"; }
     [[nodiscard]] std::string history() const { return state_ + "/history.db"; }
     [[nodiscard]] std::string log(const std::string& program) const { return state_ + "/log/" + program + ".log"; }
     [[nodiscard]] std::string projects() const { return state_ + "/projects"; }

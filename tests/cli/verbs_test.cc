@@ -26,6 +26,10 @@ TEST_CASE("bad command lines exit with 2 and one line that says why", "[cli][exi
                                                     {"stop", "x", "--signal", "NOPE"},
                                                     {"send", "x"},
                                                     {"clear"},
+                                                    {"events", "--since", "noon"},
+                                                    {"events", "-n", "many"},
+                                                    {"events", "x", "--project", "/"},
+                                                    {"doctor", "surplus"},
                                                     {"hub", "dance"},
                                                     {"completion", "tcsh"},
                                                     {"ls", "surplus"},
@@ -42,7 +46,7 @@ TEST_CASE("bad command lines exit with 2 and one line that says why", "[cli][exi
 
 TEST_CASE("a verb that is not built yet says so", "[cli][exit]") {
     test::TemporaryHome home;
-    for (const char* verb : {"attach", "screen", "search", "up", "doctor", "token", "mcp"}) {
+    for (const char* verb : {"attach", "screen", "search", "up", "top", "token", "mcp"}) {
         const auto ran = run_pp(home.root(), {verb});
         CHECK(ran.code == 2);
         CHECK(ran.error == std::string{"pp: '"} + verb + "' is not in this version yet\n");

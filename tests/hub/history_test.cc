@@ -31,6 +31,14 @@ rundir::Event an_event(std::uint64_t number, EventKind kind, std::uint32_t run =
     return made;
 }
 
+ShimEvent of(std::uint64_t process, std::uint64_t number, EventKind kind) {
+    return {process, an_event(number, kind)};
+}
+
+Store open_store(const test::TempDir& directory) {
+    return Store{directory.path() + "/history.db", directory.path() + "/next_event"};
+}
+
 /// A home with a history in a loop; runs until what is waited for has come, or fails after 20 s.
 struct Fixture {
     test::TempDir directory;
@@ -67,6 +75,12 @@ struct Fixture {
         run_until([&] { return told.has_value(); });
         return *told;
     }
+    History::Found find(EventQuery query = {}) {
+        std::optional<History::Found> answer;
+        history->find_events(std::move(query), [&](History::Found found) { answer = std::move(found); });
+        run_until([&] { return answer.has_value(); });
+        return *answer;
+    }
     /// Events as a shim writes them.
     void write_events(std::uint64_t process, const std::vector<rundir::Event>& events) {
         std::filesystem::create_directories(home.process(process));
@@ -83,8 +97,8 @@ struct Fixture {
 
 TEST_CASE("an event is kept once, however often it is told", "[hub][history]") {
     const test::TempDir directory;
-    Store store{directory.path() + "/history.db"};
-    const Store::Events events{{1, {an_event(1, EventKind::started), an_event(2, EventKind::exited)}}};
+    Store store = open_store(directory);
+    const Store::Events events{of(1, 1, EventKind::started), of(1, 2, EventKind::exited)};
     store.record(events);
     store.record(events);
     CHECK(store.events(1, 10).size() == 2);
@@ -99,8 +113,8 @@ TEST_CASE("an event is kept once, however often it is told", "[hub][history]") {
 
 TEST_CASE("missing event numbers are told as missing", "[hub][history]") {
     const test::TempDir directory;
-    Store store{directory.path() + "/history.db"};
-    store.record({{1, {an_event(1, EventKind::started), an_event(5, EventKind::exited)}}});
+    Store store = open_store(directory);
+    store.record({of(1, 1, EventKind::started), of(1, 5, EventKind::exited)});
     const auto events = store.events(1, 10);
     REQUIRE(events.size() == 3);
     CHECK(events[1].kind == kMissingEvents);
@@ -110,9 +124,9 @@ TEST_CASE("missing event numbers are told as missing", "[hub][history]") {
 
 TEST_CASE("a process that was cleared leaves its number behind", "[hub][history]") {
     const test::TempDir directory;
-    Store store{directory.path() + "/history.db"};
-    store.record({{9, {an_event(1, EventKind::started)}}});
-    store.forget(9);
+    Store store = open_store(directory);
+    store.record({of(9, 1, EventKind::started)});
+    store.forget(9, 1);
     CHECK(store.events(9, 10).empty());
     CHECK(store.highest_process() == 9);
 }
@@ -245,4 +259,67 @@ TEST_CASE("a history that is filled anew does not bring back what was forgotten"
     CHECK_FALSE(fixture.history->replaced().empty());
     CHECK(fixture.tell(4).events.empty());
     CHECK(fixture.tell(5).events.size() == 2);
+}
+
+TEST_CASE("what happened while no hub was there is taken in later, where the history is locked at first", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    {
+        const Lock lock{fixture};
+        fixture.open({4});
+        CHECK_FALSE(fixture.history->problem().empty());
+    }
+    fixture.run_until([&] { return fixture.history->last_event(4) == 2; });
+    CHECK(fixture.tell(4).events.size() == 2);
+}
+
+TEST_CASE("whoever waits is told when there are more events, and not after that", "[hub][history][events]") {
+    Fixture fixture;
+    fixture.open();
+    int told = 0;
+    std::optional<Subscription> news = fixture.history->on_news([&] { ++told; });
+    fixture.history->add(1, an_event(1, EventKind::started));
+    fixture.run_until([&] { return told == 1; });
+    CHECK(fixture.find().page.events.size() == 1);
+    news.reset();
+    fixture.history->note(HubEventKind::keeper_lost);
+    fixture.run_until([&] { return fixture.find().page.events.size() == 2; });
+    CHECK(told == 1);
+}
+
+TEST_CASE("what processes' files tell is numbered as it happened, of each process in its own order", "[hub][history][events]") {
+    Fixture fixture;
+    auto late = an_event(1, EventKind::started);
+    late.time_ns = 5'000'000'000;
+    auto clock_back = an_event(2, EventKind::exited);
+    clock_back.time_ns = 1'000'000'000;
+    fixture.write_events(4, {late, clock_back});
+    fixture.write_events(5, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    fixture.open({4, 5});
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> order;
+    for (const auto& event : fixture.find().page.events)
+        order.emplace_back(process_of(event.event), std::get<ShimEvent>(event.event).event.number);
+    CHECK(order == std::vector<std::pair<std::uint64_t, std::uint64_t>>{{5, 1}, {5, 2}, {4, 1}, {4, 2}});
+}
+
+TEST_CASE("a history that is replaced tells its events again with higher numbers, and says so", "[hub][history][events]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    fixture.open({4});
+    const auto before = fixture.find().page;
+    REQUIRE(before.events.size() == 2);
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(fixture.home.history().c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "DROP TABLE runs", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(other);
+    fixture.history->add(4, an_event(3, EventKind::started));
+    fixture.run_until([&] { return fixture.committed[4] == 3; });
+    EventQuery later;
+    later.since = before.number;
+    fixture.run_until([&] { return fixture.find(later).page.events.size() == 4; });
+    const auto after = fixture.find(later).page.events;
+    CHECK(std::get<ShimEvent>(after[0].event).event.number == 1);
+    CHECK(std::get<ShimEvent>(after[2].event).event.number == 3);
+    CHECK(std::get<HubEvent>(after[3].event).kind == HubEventKind::history_replaced);
 }

@@ -1,4 +1,4 @@
-#include "hub/port_holder.h"
+#include "protocol/os/port_holder.h"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "protocol/os/proc.h"
 #include "protocol/os/read_file.h"
 
-namespace pp::hub {
+namespace pp::os {
 namespace {
 
 constexpr const char* kListening = "0A";
@@ -20,7 +20,7 @@ constexpr const char* kListening = "0A";
 /// Inode of a listening socket: the line's fields are number, local address, remote address, state, … inode
 /// (proc(5)).
 std::optional<std::string> find_inode(const std::string& table, int port) {
-    const auto content = os::find_file_content(table);
+    const auto content = find_file_content(table);
     std::istringstream lines{content.value_or("")};
     std::string line;
     std::getline(lines, line);
@@ -66,9 +66,9 @@ std::string port_holder(int port) {
         if (!inode) continue;
         const int pid = pid_with_socket(*inode);
         if (pid == 0) return "a process of another user";
-        return os::command_line(pid) + " (pid " + std::to_string(pid) + ")";
+        return command_line(pid) + " (pid " + std::to_string(pid) + ")";
     }
     return "nobody who can be seen";
 }
 
-}  // namespace pp::hub
+}  // namespace pp::os
