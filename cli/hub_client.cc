@@ -27,8 +27,8 @@ constexpr int kAskTries = 3;
 /// The hub's last replies may still be on their way through libzmq's thread when its pidfd says that it is
 /// gone.
 constexpr auto kLastWords = std::chrono::milliseconds{100};
-constexpr std::array<std::string_view, 5> kReading{"list", "get_status", "get_output", "get_log_paths",
-                                                   "hub_status"};
+constexpr std::array<std::string_view, 6> kReading{"list", "get_status", "get_output", "search_logs",
+                                                   "get_log_paths", "hub_status"};
 
 bool only_reads(const std::string& operation) {
     return std::find(kReading.begin(), kReading.end(), operation) != kReading.end();

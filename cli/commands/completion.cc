@@ -10,8 +10,8 @@
 namespace pp::cli {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNaming{"status", "logs", "stop", "restart",
-                                                  "wait",   "send", "clear"};
+constexpr std::array<std::string_view, 8> kNaming{"status", "logs", "search", "stop",
+                                                  "restart", "wait", "send", "clear"};
 
 /// What may stand behind a verb, beside options.
 std::string words_behind(std::string_view verb) {

@@ -1,9 +1,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <climits>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,23 +10,14 @@
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/output/terminal_size.h"
+#include "cli/project_option.h"
 #include "cli/target.h"
-#include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::cli {
 namespace {
 
 constexpr std::size_t kNewestFinished = 20;
-
-std::string real_path(const std::string& path) {
-    char* const resolved = ::realpath(path.c_str(), nullptr);
-    if (resolved == nullptr)
-        throw Failure{Exit::usage, "--project is '" + path + "': " + os::error_text(errno)};
-    std::string real = resolved;
-    std::free(resolved);
-    return real;
-}
 
 bool lies_in(const rundir::ProcessFiles& files, const std::string& project) {
     if (!files.launch) return false;
@@ -66,7 +54,7 @@ int ls_command(const Context& context, const Words& words) {
 
     auto all = read_all_processes(context.home);
     if (project) {
-        const auto wanted = real_path(*project);
+        const auto wanted = project_given(*project);
         std::erase_if(all, [&](const auto& one) { return !lies_in(one, wanted); });
     }
     const auto left_out = all_of_them ? 0 : shorten(all);

@@ -46,10 +46,7 @@ void say(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-    ring::PlainText plain{{.fold_repeats = false}};
-    std::string line;
-    plain.feed(text, line);
-    plain.finish(line);
+    std::string line = ring::plain_view(text);
     for (char& c : line) {
         if (c == '\n' || c == '\t') c = ' ';
     }

@@ -103,6 +103,19 @@ struct Source {
 };
 static_assert(sizeof(Source) == 16);
 
+/// How many newlines the log held when a run began. One word, so that a reader never has the run of one and the count of another.
+struct RunLines {
+    static constexpr int kLineBits = 40;  ///< and 24 of the run's number
+    static std::uint64_t pack(std::uint32_t run, std::uint64_t lines) {
+        return std::uint64_t{run} << kLineBits | (lines & ((std::uint64_t{1} << kLineBits) - 1));
+    }
+    /// Nothing if the word is another run's.
+    static std::optional<std::uint64_t> find(std::uint64_t word, std::uint32_t run) {
+        const auto lines = word & ((std::uint64_t{1} << kLineBits) - 1);
+        return run != 0 && word == pack(run, lines) ? std::optional{lines} : std::nullopt;
+    }
+};
+
 struct StatePageLayout {
     // identity: never changes; magic is stored last
     char magic[8];
@@ -164,7 +177,10 @@ struct StatePageLayout {
     std::atomic<std::int32_t> stop_signal;
     std::atomic<std::uint32_t> stop_sent;
 
-    std::uint8_t rest[kStatePageSize - 0x5C0 - sizeof(Source) * kMaxSources - 16];
+    std::uint8_t rest[0xFC0 - 0x5C0 - sizeof(Source) * kMaxSources - 16];
+
+    // 0xFC0: newlines before the begin of run `run % kHeadSlots`, as RunLines packs it (zero in pages of before there was this)
+    std::atomic<std::uint64_t> run_lines[kHeadSlots];
 };
 static_assert(sizeof(StatePageLayout) == kStatePageSize);
 static_assert(offsetof(StatePageLayout, position) == 0x100);
@@ -173,6 +189,7 @@ static_assert(offsetof(StatePageLayout, wake) == 0x180);
 static_assert(offsetof(StatePageLayout, lines) == 0x1C0);
 static_assert(offsetof(StatePageLayout, lifecycles) == 0x280);
 static_assert(offsetof(StatePageLayout, heads) == 0x500);
+static_assert(offsetof(StatePageLayout, run_lines) == 0xFC0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// Why a page or ring cannot be used; said to the person as it is.
@@ -231,6 +248,7 @@ struct StateSnapshot {
     std::size_t gap_count = 0;
     Gap gaps[kMaxGaps] = {};
     Head heads[kHeadSlots] = {};
+    std::uint64_t run_lines[kHeadSlots] = {};  ///< see RunLines
     Source sources[kMaxSources] = {};
     Lifecycle lifecycle;
     OrphanExit orphan;
