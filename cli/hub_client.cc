@@ -27,7 +27,7 @@ namespace {
 
 constexpr int kStartTries = 3;
 constexpr int kAskTries = 3;
-constexpr std::array<std::string_view, 6> kReading{"list",          "get_status", "get_output",
+constexpr std::array<std::string_view, 7> kReading{"list",          "get_status", "get_output", "search_logs",
                                                    "get_log_paths", "hub_status", "events"};
 
 /// What only reads, and what is taken once by its key.

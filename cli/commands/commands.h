@@ -11,6 +11,7 @@ int run_command(const Context& context, const Words& words);
 int ls_command(const Context& context, const Words& words);
 int status_command(const Context& context, const Words& words);
 int logs_command(const Context& context, const Words& words);
+int search_command(const Context& context, const Words& words);
 int stop_command(const Context& context, const Words& words);
 int restart_command(const Context& context, const Words& words);
 int wait_command(const Context& context, const Words& words);

@@ -10,8 +10,8 @@
 namespace pp::cli {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNaming{"status", "logs", "stop",  "restart",
-                                                  "wait",   "send", "clear", "events"};
+constexpr std::array<std::string_view, 9> kNaming{"status", "logs", "search", "stop",  "restart",
+                                                  "wait",   "send", "clear",  "events"};
 
 /// What may stand behind a verb, beside options.
 std::string words_behind(std::string_view verb) {

@@ -27,7 +27,7 @@ struct LogsOptions {
     std::optional<std::int64_t> run;
     std::optional<std::uint64_t> cursor;
     ring::StreamChoice stream = ring::StreamChoice::combined;
-    std::unique_ptr<LineFilter> filter;
+    std::optional<ring::LinePattern> filter;
     bool plain = false;
     bool json = false;
 };
@@ -58,6 +58,14 @@ LogsWords read_words(const Words& words) {
     return given;
 }
 
+ring::LinePattern parse_pattern(const std::string& what, const std::string& text) {
+    try {
+        return ring::LinePattern{text};
+    } catch (const ring::BadPattern& bad) {
+        throw Failure{Exit::usage, what + " is '" + printable(text) + "', which " + bad.what()};
+    }
+}
+
 LogsOptions parse(const Words& words) {
     const auto given = read_words(words);
     if (!given.process) throw Failure{Exit::usage, "there is no process named; such as: pp logs web"};
@@ -75,7 +83,7 @@ LogsOptions parse(const Words& words) {
     if (given.before) options.before_ns = parse_time("--before", *given.before, now);
     if (given.run) options.run = parse_number("--run", *given.run, INT32_MIN);
     if (given.cursor) options.cursor = static_cast<std::uint64_t>(parse_number("--cursor", *given.cursor, 0));
-    if (given.grep) options.filter = std::make_unique<LineFilter>(*given.grep);
+    if (given.grep) options.filter = parse_pattern("--grep", *given.grep);
     if (given.stream) {
         const auto stream = ring::find_stream_choice(*given.stream);
         if (!stream)
@@ -189,7 +197,7 @@ int logs(const Context& context, const LogsOptions& options) {
     const auto stretch = choose(*reader, options);
     LogPrinter printer{{.plain = options.plain,
                         .json = options.json,
-                        .filter = options.filter.get(),
+                        .filter = options.filter ? &*options.filter : nullptr,
                         .last_lines = options.filter ? options.lines : std::nullopt},
                        print};
     show(*reader, stretch, printer);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -8,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "cli/line_filter.h"
 #include "cli/output/loss_notice.h"
+#include "protocol/ring/line_pattern.h"
+#include "protocol/ring/lines.h"
 #include "protocol/ring/plain_text.h"
-#include "protocol/ring/tail.h"
 
 namespace pp::cli {
 
@@ -22,13 +21,15 @@ class LogPrinter {
     struct Options {
         bool plain = false;
         bool json = false;
-        const LineFilter* filter = nullptr;  ///< borrowed
+        const ring::LinePattern* filter = nullptr;  ///< borrowed
         /// Of what was fed before release(), only so many last lines; where lines are looked at anyway.
         std::optional<std::size_t> last_lines;
     };
     using Write = std::function<void(std::string_view)>;
 
     LogPrinter(Options options, Write write);
+    LogPrinter(const LogPrinter&) = delete;
+    LogPrinter& operator=(const LogPrinter&) = delete;
 
     void feed(const ring::Piece& piece);
     /// So many bytes before what comes next are nowhere any more.
@@ -42,24 +43,13 @@ class LogPrinter {
     void set_write(Write write) { write_ = std::move(write); }
 
   private:
-    struct Line {
-        std::string text;
-        std::uint64_t cursor = 0;
-        std::int64_t time_ns = 0;
-        std::uint32_t run = 0;
-    };
-    void feed_lines(const ring::Piece& piece);
-    void end_line(ring::Stream stream);
-    void emit(const Line& line, ring::Stream stream);
-    [[nodiscard]] std::string plain_line(const std::string& text) const;
-    [[nodiscard]] static std::string json_line(const Line& line, ring::Stream stream,
-                                               const std::string& text);
+    void emit(const ring::Line& line);
     [[nodiscard]] bool by_lines() const { return options_.json || options_.filter != nullptr; }
 
     Options options_;
     Write write_;
     ring::PlainText plain_;
-    std::array<Line, 4> unfinished_;  ///< by stream
+    ring::Lines lines_;
     std::deque<std::string> held_;
     bool holding_;
     LossNotice losses_;

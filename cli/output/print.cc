@@ -33,15 +33,6 @@ int write_all(int fd, std::string_view text) {
     return 0;
 }
 
-/// Valid UTF-8 without control characters but newlines and tabs.
-std::string plain_lines(std::string_view text) {
-    ring::PlainText plain{{.fold_repeats = false}};
-    std::string lines;
-    plain.feed(text, lines);
-    plain.finish(lines);
-    return lines;
-}
-
 }  // namespace
 
 void print(std::string_view text) {
@@ -51,11 +42,11 @@ void print(std::string_view text) {
 }
 
 void say(std::string_view text) {
-    write_all(STDERR_FILENO, "pp: " + plain_lines(text) + "\n");
+    write_all(STDERR_FILENO, "pp: " + ring::plain_view(text) + "\n");
 }
 
 std::string printable(std::string_view text) {
-    auto line = plain_lines(text);
+    std::string line = ring::plain_view(text);
     for (char& c : line) {
         if (c == '\n' || c == '\t') c = ' ';
     }

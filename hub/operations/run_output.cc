@@ -2,21 +2,16 @@
 
 #include <exception>
 
-#include "hub/refusal.h"
+#include "hub/operations/read_log.h"
 #include "protocol/rundir/process_files.h"
 
 namespace pp::hub {
 
 ring::Answer read_output(const rundir::Home& home, std::uint64_t process, const ring::Query& query) {
-    try {
+    return read_log(process, [&] {
         auto reader = ring::Reader::find(rundir::ring_paths(home, process));
         return reader ? ring::query(*reader, query) : ring::Answer{};
-    } catch (const ring::QueryRefused& refused) {
-        throw Refusal(Refusal::Kind::usage, refused.what());
-    } catch (const std::runtime_error& damage) {
-        throw Refusal(Refusal::Kind::failed,
-                      "the log of " + rundir::process_id(process) + " cannot be read: " + damage.what());
-    }
+    });
 }
 
 std::uint64_t log_end(const rundir::Home& home, std::uint64_t process) {

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "hub/operations/moment.h"
 #include "hub/refusal.h"
+#include "hub/wall_clock.h"
+#include "protocol/ring/query.h"
 #include "protocol/rundir/nearest.h"
 
 namespace pp::hub {
@@ -114,6 +117,30 @@ std::optional<std::int64_t> Arguments::integer(const char* name, std::int64_t le
     const auto number = found.get<std::int64_t>();
     if (number < least || number > most) refuse(name, wanted);
     return number;
+}
+
+std::optional<std::uint64_t> Arguments::count(const char* name) const {
+    const auto number = integer(name, 0, INT64_MAX);
+    return number ? std::optional{static_cast<std::uint64_t>(*number)} : std::nullopt;
+}
+
+std::optional<std::int64_t> Arguments::moment(const char* name) const {
+    const auto given = text(name);
+    if (!given) return std::nullopt;
+    const auto moment = find_moment(*given, wall_clock_ns());
+    if (!moment) refuse(name, "a time as \"2026-01-31T10:00:00Z\", or how long ago as \"5m\"");
+    return moment;
+}
+
+std::int64_t Arguments::run() const {
+    const auto number = integer("run", INT32_MIN, UINT32_MAX).value_or(-1);
+    if (number == 0) refuse("run", "a run's number from 1, or -1 for the newest");
+    return number;
+}
+
+std::size_t Arguments::max_chars() const {
+    return static_cast<std::size_t>(integer("max_chars", 1, static_cast<std::int64_t>(ring::kMaxCharacters))
+                                        .value_or(ring::kDefaultCharacters));
 }
 
 std::chrono::milliseconds Arguments::seconds(const char* name, double otherwise, double most) const {

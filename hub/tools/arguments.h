@@ -26,6 +26,14 @@ class Arguments {
     [[nodiscard]] bool flag(const char* name) const;
     [[nodiscard]] std::optional<std::int64_t> integer(const char* name, std::int64_t least,
                                                       std::int64_t most) const;
+    /// A whole number, 0 or more.
+    [[nodiscard]] std::optional<std::uint64_t> count(const char* name) const;
+    /// A time, or how long ago; in nanoseconds.
+    [[nodiscard]] std::optional<std::int64_t> moment(const char* name) const;
+    /// `run`, as in ring::Query; the newest if it is not given.
+    [[nodiscard]] std::int64_t run() const;
+    /// `max_chars`, as in ring::Query.
+    [[nodiscard]] std::size_t max_chars() const;
     /// A number of seconds.
     [[nodiscard]] std::chrono::milliseconds seconds(const char* name, double otherwise, double most) const;
     [[nodiscard]] std::map<std::string, std::string> text_map(const char* name) const;

@@ -1,11 +1,9 @@
 #include "hub/operations/input.h"
-#include "hub/operations/moment.h"
 #include "hub/operations/output.h"
 #include "hub/tools/arguments.h"
 #include "hub/tools/output_view.h"
 #include "hub/tools/tool_list.h"
 #include "hub/tools/views.h"
-#include "hub/wall_clock.h"
 #include "protocol/wire/base64.h"
 
 namespace pp::hub {
@@ -37,30 +35,15 @@ const json& output_schema() {
     return kSchema;
 }
 
-std::optional<std::int64_t> moment_of(const Arguments& arguments, const char* name) {
-    const auto text = arguments.text(name);
-    if (!text) return std::nullopt;
-    const auto moment = find_moment(*text, wall_clock_ns());
-    if (!moment) arguments.refuse(name, "a time as \"2026-01-31T10:00:00Z\", or how long ago as \"5m\"");
-    return moment;
-}
-
 ring::Query query_of(const Arguments& arguments) {
     ring::Query query;
     query.stream = *ring::find_stream_choice(arguments.choice("stream").value_or("combined"));
-    const auto whole = [&](const char* name) -> std::optional<std::uint64_t> {
-        const auto number = arguments.integer(name, 0, INT64_MAX);
-        return number ? std::optional{static_cast<std::uint64_t>(*number)} : std::nullopt;
-    };
-    query.lines = whole("lines");
-    query.cursor = whole("cursor");
-    query.since_ns = moment_of(arguments, "since_time");
-    query.before_ns = moment_of(arguments, "before_time");
-    query.run = arguments.integer("run", INT32_MIN, UINT32_MAX).value_or(-1);
-    if (query.run == 0) arguments.refuse("run", "a run's number from 1, or -1 for the newest");
-    query.max_chars = static_cast<std::size_t>(
-        arguments.integer("max_chars", 1, static_cast<std::int64_t>(ring::kMaxCharacters))
-            .value_or(ring::kDefaultCharacters));
+    query.lines = arguments.count("lines");
+    query.cursor = arguments.count("cursor");
+    query.since_ns = arguments.moment("since_time");
+    query.before_ns = arguments.moment("before_time");
+    query.run = arguments.run();
+    query.max_chars = arguments.max_chars();
     query.raw = arguments.flag("raw");
     return query;
 }
@@ -212,8 +195,7 @@ Tool get_log_paths_tool() {
     tool.hints = {true, false, true, false};
     tool.run = [](Context& context, const json& object, const Caller& caller, OnToolResult then) {
         const Arguments arguments{object, paths_schema()};
-        const auto run = arguments.integer("run", INT32_MIN, UINT32_MAX).value_or(-1);
-        return get_log_paths(context, arguments.target(), run, arguments.flag("times"), caller,
+        return get_log_paths(context, arguments.target(), arguments.run(), arguments.flag("times"), caller,
                              presented<LogPaths>(std::move(then), present_paths));
     };
     return tool;

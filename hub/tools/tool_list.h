@@ -11,6 +11,7 @@ Tool get_status_tool();
 Tool stop_tool();
 Tool restart_tool();
 Tool get_output_tool();
+Tool search_logs_tool();
 Tool send_input_tool();
 Tool get_log_paths_tool();
 Tool resize_pty_tool();

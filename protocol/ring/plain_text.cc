@@ -295,6 +295,14 @@ void PlainText::reset() {
     repeats_ = 0;
 }
 
+std::string plain_view(std::string_view bytes) {
+    PlainText plain{{false, SIZE_MAX / 2}};
+    std::string text;
+    plain.feed(bytes, text);
+    plain.finish(text);
+    return text;
+}
+
 std::size_t count_characters(std::string_view text) {
     return static_cast<std::size_t>(
         std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(static_cast<unsigned char>(c)); }));

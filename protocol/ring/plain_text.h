@@ -92,6 +92,9 @@ class PlainText {
     std::uint64_t replaced_bytes_ = 0;
 };
 
+/// The plain view of a text that is all there is of it, however long its lines are.
+std::string plain_view(std::string_view bytes);
+
 /// Unicode characters in valid UTF-8.
 std::size_t count_characters(std::string_view text);
 

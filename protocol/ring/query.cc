@@ -114,11 +114,9 @@ class LineReader {
     void look_back(PlainText& plain, std::uint64_t begin) {
         Tail before{reader_, selection_, begin - std::min(begin, kLookBack), begin};
         std::string ignored;
-        while (const auto piece = before.next()) plain.feed(piece->text(), ignored, lane(piece->stream));
+        while (const auto piece = before.next()) plain.feed(piece->text(), ignored, lane_of(piece->stream));
         plain.flush(ignored);
     }
-
-    static std::size_t lane(Stream stream) { return static_cast<std::size_t>(stream); }
 
     void run(std::uint64_t begin) {
         Tail tail{reader_, selection_, begin, end_};
@@ -156,7 +154,7 @@ class LineReader {
             if (raw_)
                 line_text_ += text.substr(0, size);
             else
-                plain_.feed(text.substr(0, size), line_text_, lane(piece.stream));
+                plain_.feed(text.substr(0, size), line_text_, lane_of(piece.stream));
             begun_ = true;
             text.remove_prefix(size);
             cursor += size;
@@ -264,7 +262,7 @@ class LineReader {
                 if (raw_)
                     line.text += step;
                 else
-                    plain.feed(step, line.text, lane(piece->stream));
+                    plain.feed(step, line.text, lane_of(piece->stream));
                 line.characters =
                     raw_ ? line.text.size() : count_characters(line.text) + count_characters(plain.held());
                 text.remove_prefix(step.size());
@@ -338,17 +336,6 @@ std::uint64_t earlier(std::uint64_t cursor, const std::optional<std::uint64_t>& 
     return limit ? std::min(cursor, *limit) : cursor;
 }
 
-/// Where chunks of `since` and later begin within [begin, end). What is lost before, and may be of that time, is counted.
-std::uint64_t apply_since(Reader& reader, const Query& query, const Selection& selection, std::uint64_t begin,
-                          std::uint64_t end, std::uint64_t& lost) {
-    if (!query.since_ns) return begin;
-    const auto at = std::min(reader.cursor_at_time(*query.since_ns), end);
-    if (at <= begin) return begin;
-    const auto oldest = reader.chunks(0, UINT64_MAX, 1);
-    if (!oldest.empty() && oldest.front().first == at) lost += measure(reader, selection, begin, at).lost;
-    return at;
-}
-
 void fill(Answer& answer, const LineReader& read) {
     answer.text = shown(read.lines);
     if (!read.lines.empty()) answer.begin = read.lines.front().begin;
@@ -369,7 +356,7 @@ Answer read_forward(Reader& reader, const Query& query, std::size_t budget) {
         const auto first = find_child_chunk(reader, {}, begin, end);
         if (first && first->stream == Stream::merged) refuse_streams(first->run);
     }
-    answer.begin = apply_since(reader, query, selection, begin, end, answer.lost_bytes);
+    answer.begin = query.since_ns ? find_since(reader, *query.since_ns, selection, begin, end, answer.lost_bytes) : begin;
     const LineReader read{reader, selection, query.raw, answer.begin, end, {budget, query.lines.value_or(UINT64_MAX)}};
     fill(answer, read);
     answer.cursor = read.next();
@@ -388,7 +375,8 @@ Answer read_stretch(Reader& reader, const Query& query, std::size_t budget) {
     auto end = earlier(stretch.end, query.until);
     if (query.before_ns) end = std::min(end, reader.cursor_at_time(*query.before_ns));
     end = std::max(end, stretch.begin);
-    auto begin = apply_since(reader, query, selection, stretch.begin, end, answer.lost_bytes);
+    auto begin = stretch.begin;
+    if (query.since_ns) begin = find_since(reader, *query.since_ns, selection, begin, end, answer.lost_bytes);
     if (query.lines) {
         const auto start = find_line_start(reader, selection, begin, end, *query.lines);
         if (!start.reached) answer.lost_bytes += measure(reader, selection, begin, start.cursor).lost;
@@ -475,6 +463,15 @@ RunStretch find_run(Reader& reader, std::int64_t run, StreamChoice stream) {
     stretch.merged = first && first->stream == Stream::merged;
     if (stretch.merged && stream != StreamChoice::combined) refuse_streams(stretch.run);
     return stretch;
+}
+
+std::uint64_t find_since(Reader& reader, std::int64_t since_ns, const Selection& selection, std::uint64_t begin,
+                         std::uint64_t end, std::uint64_t& lost) {
+    const auto at = std::min(reader.cursor_at_time(since_ns), end);
+    if (at <= begin) return begin;
+    const auto oldest = reader.chunks(0, UINT64_MAX, 1);
+    if (!oldest.empty() && oldest.front().first == at) lost += measure(reader, selection, begin, at).lost;
+    return at;
 }
 
 Answer query(Reader& reader, const Query& query) {

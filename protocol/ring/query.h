@@ -79,6 +79,11 @@ struct RunStretch {
 /// `run` as in Query. Throws QueryRefused if nothing of it is known, or its streams are asked for and it was merged.
 RunStretch find_run(Reader& reader, std::int64_t run, StreamChoice stream = StreamChoice::combined);
 
+/// Where that begins, within [begin, end), which was taken at `since_ns` or later. What is lost before it, and may be of that
+/// time, is added to `lost`.
+std::uint64_t find_since(Reader& reader, std::int64_t since_ns, const Selection& selection, std::uint64_t begin,
+                         std::uint64_t end, std::uint64_t& lost);
+
 /// Runs of which something is known, ascending.
 std::vector<std::uint32_t> known_runs(Reader& reader);
 

@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 
 #include "protocol/os/error.h"
@@ -174,6 +176,7 @@ StateSnapshot read_state(int fd) {
     state.gap_count = std::min<std::size_t>(page.gap_count, kMaxGaps);
     std::memcpy(state.gaps, page.gaps, sizeof state.gaps);
     std::memcpy(state.heads, page.heads, sizeof state.heads);
+    std::copy(std::begin(page.run_lines), std::end(page.run_lines), state.run_lines);
     std::memcpy(state.sources, page.sources, sizeof state.sources);
     if (state.reserve < state.tail) state.reserve = state.tail;
     if (state.reserve - state.tail > state.geometry.capacity) damaged("has an impossible reserve");

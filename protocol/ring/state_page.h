@@ -110,6 +110,19 @@ struct InputMark {
     std::int64_t taken = 0;     ///< bytes, stored BY THE KERNEL: sendfile(2) is given its address
 };
 
+/// How many newlines the log held when a run began. One word, so that a reader never has the run of one and the count of another.
+struct RunLines {
+    static constexpr int kLineBits = 40;  ///< and 24 of the run's number
+    static std::uint64_t pack(std::uint32_t run, std::uint64_t lines) {
+        return std::uint64_t{run} << kLineBits | (lines & ((std::uint64_t{1} << kLineBits) - 1));
+    }
+    /// Nothing if the word is another run's.
+    static std::optional<std::uint64_t> find(std::uint64_t word, std::uint32_t run) {
+        const auto lines = word & ((std::uint64_t{1} << kLineBits) - 1);
+        return run != 0 && word == pack(run, lines) ? std::optional{lines} : std::nullopt;
+    }
+};
+
 struct StatePageLayout {
     // identity: never changes; magic is stored last
     char magic[8];
@@ -177,7 +190,10 @@ struct StatePageLayout {
     InputMark input_marks[kInputMarks];
     std::atomic<std::uint32_t> inputs;  ///< number of the newest
 
-    std::uint8_t rest[kStatePageSize - 0x780 - sizeof(InputMark) * kInputMarks - 4];
+    std::uint8_t rest[0xFC0 - 0x780 - sizeof(InputMark) * kInputMarks - 4];
+
+    // 0xFC0: newlines before the begin of run `run % kHeadSlots`, as RunLines packs it (zero in pages of before there was this)
+    std::atomic<std::uint64_t> run_lines[kHeadSlots];
 };
 static_assert(sizeof(StatePageLayout) == kStatePageSize);
 static_assert(offsetof(StatePageLayout, position) == 0x100);
@@ -187,6 +203,7 @@ static_assert(offsetof(StatePageLayout, lines) == 0x1C0);
 static_assert(offsetof(StatePageLayout, lifecycles) == 0x280);
 static_assert(offsetof(StatePageLayout, heads) == 0x500);
 static_assert(offsetof(StatePageLayout, input_marks) == 0x780);
+static_assert(offsetof(StatePageLayout, run_lines) == 0xFC0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// Why a page or ring cannot be used; said to the person as it is.
@@ -248,6 +265,7 @@ struct StateSnapshot {
     std::size_t gap_count = 0;
     Gap gaps[kMaxGaps] = {};
     Head heads[kHeadSlots] = {};
+    std::uint64_t run_lines[kHeadSlots] = {};  ///< see RunLines
     Source sources[kMaxSources] = {};
     Lifecycle lifecycle;
     OrphanExit orphan;

@@ -79,6 +79,16 @@ std::optional<StreamChoice> find_stream_choice(std::string_view name) {
     return std::nullopt;
 }
 
+const char* stream_name(Stream stream) {
+    switch (stream) {
+        case Stream::merged: return "combined";
+        case Stream::out: return "stdout";
+        case Stream::err: return "stderr";
+        case Stream::note: return "pp";
+    }
+    return "combined";
+}
+
 bool Selection::matches(const Chunk& chunk) const {
     if (run && chunk.run != *run) return false;
     switch (stream) {
@@ -147,13 +157,13 @@ std::optional<Region> Regions::undescribed(std::uint64_t stop) {
     return region;
 }
 
-Tail::Tail(Reader& reader, Selection selection, std::uint64_t cursor, std::uint64_t until)
-    : reader_{reader}, regions_{reader, selection, cursor, until}, until_{until} {}
+Tail::Tail(Reader& reader, Selection selection, std::uint64_t cursor, std::uint64_t until, std::size_t piece_size)
+    : reader_{reader}, regions_{reader, selection, cursor, until}, until_{until}, piece_size_{piece_size} {}
 
 /// Makes sure that what was read begins at `at_`, or as near behind it as there is. Returns what of the region is lost.
 std::uint64_t Tail::fill() {
     if (at_ >= read_begin_ && at_ < read_end_) return 0;
-    buffer_.resize(kPieceSize);
+    buffer_.resize(piece_size_);
     const auto read = reader_.read(at_, until_, buffer_);
     read_begin_ = read.next - read.size;
     read_end_ = read.next;

@@ -17,6 +17,13 @@ enum class StreamChoice { combined, out, err };
 /// "combined", "stdout", "stderr"; nothing for any other text.
 std::optional<StreamChoice> find_stream_choice(std::string_view name);
 
+/// "combined" of a merged run, "stdout", "stderr"; "pp" for what pp says itself.
+const char* stream_name(Stream stream);
+
+/// Streams of a run are put together to text each for itself; this one in that lane, whatever a damaged file says.
+inline constexpr std::size_t kLanes = 4;
+inline std::size_t lane_of(Stream stream) { return static_cast<std::size_t>(stream) % kLanes; }
+
 /// What of a ring is wanted.
 struct Selection {
     std::optional<std::uint32_t> run;  ///< all runs if not given
@@ -77,7 +84,9 @@ class Tail {
   public:
     static constexpr std::size_t kPieceSize = 64u << 10;
 
-    Tail(Reader& reader, Selection selection, std::uint64_t cursor, std::uint64_t until = UINT64_MAX);
+    /// Pieces have at most `piece_size` bytes: what reads much is quicker with larger ones.
+    Tail(Reader& reader, Selection selection, std::uint64_t cursor, std::uint64_t until = UINT64_MAX,
+         std::size_t piece_size = kPieceSize);
     std::optional<Piece> next();
     [[nodiscard]] std::uint64_t cursor() const { return region_ ? at_ : regions_.cursor(); }
 
@@ -90,6 +99,7 @@ class Tail {
     std::optional<Region> region_;
     std::uint64_t at_ = 0;
     // One read serves many small chunks: what was read ahead, wanted or not.
+    std::size_t piece_size_;
     std::vector<std::byte> buffer_;
     std::uint64_t read_begin_ = 0;
     std::uint64_t read_end_ = 0;

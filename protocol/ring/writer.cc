@@ -355,6 +355,7 @@ void Writer::begin_run(std::uint32_t run) {
     head.length = 0;
     head.run = run;
     head.begin = tail_;
+    (*page_).run_lines[run % kHeadSlots].store(RunLines::pack(run, (*page_).lines), std::memory_order_release);
 }
 
 /// Before cursors below `upcoming - capacity` are overwritten, what the heads still want of them is copied aside.

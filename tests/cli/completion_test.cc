@@ -25,6 +25,8 @@ TEST_CASE("completion for bash is valid bash, and knows verbs, options and names
     CHECK(completes("lo", "logs"));
     CHECK(completes("logs --fol", "--follow"));
     CHECK(completes("logs w", "web"));
+    CHECK(completes("search x w", "web"));
+    CHECK(completes("search --ign", "--ignore-case"));
     CHECK(completes("hub st", "start"));
 }
 

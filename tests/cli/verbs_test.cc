@@ -20,6 +20,10 @@ TEST_CASE("bad command lines exit with 2 and one line that says why", "[cli][exi
                                                     {"logs", "-n", "-5", "x"},
                                                     {"logs", "--grep", "(", "x"},
                                                     {"logs", "--since", "noon", "x"},
+                                                    {"search"},
+                                                    {"search", "x", "-C", "-1"},
+                                                    {"search", "x", "web", "--all"},
+                                                    {"search", "\xff", "web"},
                                                     {"wait"},
                                                     {"wait", "--timeout", "soon", "x"},
                                                     {"stop"},
@@ -46,7 +50,7 @@ TEST_CASE("bad command lines exit with 2 and one line that says why", "[cli][exi
 
 TEST_CASE("a verb that is not built yet says so", "[cli][exit]") {
     test::TemporaryHome home;
-    for (const char* verb : {"attach", "screen", "search", "up", "top", "token", "mcp"}) {
+    for (const char* verb : {"attach", "screen", "up", "top", "token", "mcp"}) {
         const auto ran = run_pp(home.root(), {verb});
         CHECK(ran.code == 2);
         CHECK(ran.error == std::string{"pp: '"} + verb + "' is not in this version yet\n");

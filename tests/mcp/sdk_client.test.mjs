@@ -63,7 +63,7 @@ test("initialize and tools/list", async () => {
 
     const { tools } = await client.listTools();
     const names = tools.map((tool) => tool.name);
-    for (const name of ["start", "list", "get_status", "stop", "restart", "get_output", "send_input"])
+    for (const name of ["start", "list", "get_status", "stop", "restart", "get_output", "search_logs", "send_input"])
         assert.ok(names.includes(name), `${name} is not listed`);
     assert.ok(!names.includes("shutdown"));
     for (const tool of tools) {
@@ -155,6 +155,44 @@ test("a counter from start to clear", async () => {
     assert.deepEqual((await call(client, "list", { name: "counter" })).processes, []);
 });
 
+test("search_logs finds lines of one process, and of the project", async () => {
+    const client = await pp.client({ project: here });
+    const wait = { for: "exit", timeout: 60 };
+    const write = (name, text) =>
+        call(client, "start", { command: ["printf", text], name, wait, working_directory: here });
+    await write("searched", "one\\n\\033[31mERR\\033[0mOR two\\nthree\\nerror four\\n");
+    await write("searched too", "error five\\n");
+
+    const one = await call(client, "search_logs", { process: "searched", pattern: "^error", ignore_case: true });
+    assert.equal(one.matches, 2);
+    assert.equal(one.lost_bytes, 0);
+    assert.equal(one.more, false);
+    assert.deepEqual(
+        one.processes[0].lines.map(({ line, text, match }) => [line, text, match]),
+        [
+            [2, "ERROR two", [0, 5]],
+            [4, "error four", [0, 5]],
+        ],
+    );
+
+    const { processes } = await call(client, "search_logs", { pattern: "(four|five)$", context_lines: 1 });
+    const found = processes.filter(({ name }) => name.startsWith("searched"));
+    assert.deepEqual(
+        found.map(({ lines }) => lines.map(({ text }) => text)),
+        [["three", "error four"], ["error five"]],
+    );
+
+    const first = await call(client, "search_logs", { process: "searched", pattern: ".", head: 3 });
+    assert.equal(first.more, true);
+    const rest = await call(client, "search_logs", { process: "searched", pattern: ".", cursor: first.cursor });
+    assert.deepEqual(rest.processes[0].lines.map(({ line }) => line), [4]);
+
+    const nothing = await client.callTool({ name: "search_logs", arguments: { process: "searched", pattern: "x{3}" } });
+    assert.match(textOf(nothing), /No line matches in searched/);
+    await call(client, "clear", { process: "searched" });
+    await call(client, "clear", { process: "searched too" });
+});
+
 test("a merged run keeps the order of both streams, and has none apart", async () => {
     const client = await pp.client();
     const { output } = await startCounter(client, "merged", { streams: "merged" });
@@ -192,6 +230,13 @@ test("an unknown tool is an error of the protocol, all other mistakes are result
         ["get_output", { process: "counting", log: "build" }, /no build log/],
         ["get_output", { process: "counting", log: "err" }, /log.*out/],
         ["get_output", {}, /process/],
+        ["search_logs", { process: "counting", pattern: "a(b" }, /missing \)/],
+        ["search_logs", { process: "counting", pattern: "" }, /empty/],
+        ["search_logs", { process: "counting" }, /pattern/],
+        ["search_logs", { process: "counting", pattern: "x", context_lines: -1 }, /context_lines/],
+        ["search_logs", { process: "counting", pattern: "x", since_time: "noonish" }, /since_time/],
+        ["search_logs", { process: "counting", pattern: "x", run: 99 }, /99/],
+        ["search_logs", { pattern: "x", cursor: 5 }, /process/],
         ["start", { command: "true", working_directory: "/no/such/directory" }, /\/no\/such\/directory/],
         ["start", { command: ["no-such-program-of-pp"] }, /no-such-program-of-pp/],
         ["start", { command: [join(here, "package.json")] }, /package\.json/],
