@@ -22,6 +22,7 @@ struct Answer {
     std::string result;  ///< JSON object
     std::string text;    ///< for a person: the error, or a short form of the result
     bool lost = false;   ///< the hub ended before it answered: what was asked may or may not have happened
+    bool hangs = false;  ///< the hub lives and does not answer
 };
 
 /// The hub that listens now, held by descriptor; nothing if there is none (that can be talked to).
@@ -34,6 +35,9 @@ os::PidFd find_or_start_hub(const Context& context);
 ///
 /// The hub's death is seen by pidfd. What only reads is then asked again, of a new hub; of anything else
 /// nobody knows whether it happened, and the answer is `lost`.
+///
+/// A hub that hangs is found when it is asked: an answer may take minutes, but behind the question it is asked for
+/// its status, which it can always tell. One that says nothing at all within the patience hangs.
 class HubClient {
   public:
     HubClient(os::Loop& loop, const Context& context);
@@ -63,6 +67,9 @@ class HubClient {
     void on_reply(const wire::Reply& reply);
     void on_hub_gone();
     void settle_lost();
+    void expect_life();
+    void on_silence();
+    void on_hub_hangs();
 
     os::Loop& loop_;
     const Context& context_;
@@ -72,6 +79,9 @@ class HubClient {
     std::optional<os::PidFd> hub_;
     std::unique_ptr<os::Loop::Watch> hub_watch_;
     os::Loop::Timer last_words_;
+    os::Loop::Timer silence_;
+    os::Loop::TimePoint slice_end_;
+    int silent_slices_ = 0;
     std::map<std::uint64_t, Question> questions_;
     std::uint64_t next_token_ = 1;
 };

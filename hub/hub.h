@@ -39,6 +39,7 @@ class Hub {
     void go_on(std::uint64_t highest_process);
     void listen_http();
     void write_epoch();
+    void look_for_names();
     void end();
     [[nodiscard]] HubStatus status() const;
 
@@ -56,6 +57,7 @@ class Hub {
     EventLoop::Timer history_patience_;
     EventLoop::Timer farewell_;
     bool going_on_ = false;
+    bool is_renewed_ = false;  ///< another hub was started in our place
 };
 
 }  // namespace pp::hub

@@ -26,6 +26,8 @@ class Input {
     /// Writes, or waits for room. At least one byte is taken before it is answered.
     void request(std::uint64_t token, std::string data, bool eof);
 
+    /// Somebody waits for the child to read.
+    [[nodiscard]] bool has_waiting() const { return !requests_.empty(); }
     [[nodiscard]] bool is_open() const { return static_cast<bool>(pipe_); }
     [[nodiscard]] int fd() const { return pipe_.get(); }
     [[nodiscard]] std::uint32_t run() const { return run_; }

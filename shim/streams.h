@@ -39,8 +39,9 @@ class Streams {
     // succession
     /// `live_run`: the run whose main lives, or 0.
     void reclaim(std::vector<KeeperLink::Held> held, std::uint32_t live_run);
-    /// What the keeper could not give back (it died too) is looked for by its recorded inode in /proc/PID/fd of these.
-    void find_lost(const std::vector<pid_t>& pids);
+    /// What the keeper could not give back (it died too) is looked for by its recorded inode in /proc/PID/fd of these. Returns
+    /// how many outputs were not found though one of these, into which we may not look, may well have them.
+    std::uint32_t find_lost(const std::vector<pid_t>& pids);
     /// For a new keeper.
     void deposit_all();
 
@@ -52,6 +53,7 @@ class Streams {
 
     void input(std::uint64_t token, std::string data, bool eof);
     void close_input(const std::string& reason);
+    [[nodiscard]] bool has_waiting_input() const { return input_.has_waiting(); }
 
     /// Of the run's terminal. 0 or an errno; ENOTTY: it has none.
     int resize_terminal(std::uint32_t run, TerminalSize size);

@@ -70,8 +70,13 @@ class Waiting {
 
     void look() {
         if (!page_) return end(files_.lifecycle());
+        page_->follow_name();
         const auto seen = page_->seen();
-        const auto life = page_->read().lifecycle;
+        const auto state = page_->read();
+        auto life = state.lifecycle;
+        // the keeper saw it end; whether a shim is to come and say so, or none, more than the page tells
+        if (life.exit_kind == ring::ExitKind::none && state.orphan.kind != ring::ExitKind::none)
+            life = rundir::read_process_files(context_.home, files_.number).lifecycle();
         if (life.run == run_ && life.state == ring::LifeState::finished) return end(life);
         if (life.run > run_ && run_ != 0) return end(ended_run(context_, files_.number, run_));
         page_->arm(seen);

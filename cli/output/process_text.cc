@@ -37,16 +37,19 @@ Colour colour_of(const json& process) {
     const auto state = field(process, "state");
     const auto outcome = field(process, "outcome");
     if (state == "damaged" || outcome == "failed" || outcome == "crashed") return Colour::red;
+    const auto attention = field(process, "attention");
+    if (!attention.empty() && attention != "none") return Colour::yellow;
     if (state == "running") return Colour::green;
     if (state != "finished") return Colour::yellow;
     return outcome == "killed" || outcome == "unknown" ? Colour::yellow : Colour::dim;
 }
 
-/// What `ls` shows under STATE: of a finished one, how it ended.
+/// What `ls` shows under STATE: of a finished one, how it ended; of one that wants a look, why.
 std::string state_word(const json& process) {
     const auto outcome = field(process, "outcome");
+    const auto attention = field(process, "attention");
     if (finished(process) && !outcome.empty()) return outcome;
-    return field(process, "state");
+    return attention.empty() || attention == "none" ? field(process, "state") : attention;
 }
 
 std::string exit_word(const json& process) {
@@ -178,6 +181,7 @@ std::string status_text(const json& status) {
     lines.add("memory", memory(status, "memory_kib"));
     lines.add("log", status.contains("log") ? log_text(status["log"]) : "");
     lines.add("damage", field(process, "damage"));
+    lines.add("attention", field(process, "attention") == "none" ? "" : field(process, "attention"));
     return lines.take() + section(status, "runs", "runs", runs_text) +
            section(status, "tree", "tree", tree_text) + section(status, "events", "events", events_text);
 }
@@ -198,6 +202,12 @@ std::string hub_text(const json& status) {
     Lines lines;
     for (const auto& [key, title] : kLines) lines.add(title, field(status, key));
     lines.add("sandbox", field(status, "sandbox"));
+    const auto shims = field(status, "outdated_shims");
+    const bool has_old_shims = !shims.empty() && shims != "0";
+    const bool has_old_keeper = field(status, "keeper_outdated") == "true";
+    if (has_old_shims || has_old_keeper)
+        lines.add("outdated", (has_old_shims ? shims + " shims" : "") + (has_old_shims && has_old_keeper ? ", " : "") +
+                                  (has_old_keeper ? "the keeper" : "") + ": pp hub upgrade");
     return lines.take();
 }
 

@@ -30,7 +30,7 @@ const std::vector<Tool>& tools() {
     static const std::vector<Tool> kTools = {start_tool(),      list_tool(),          get_status_tool(),
                                              stop_tool(),       restart_tool(),       get_output_tool(),
                                              send_input_tool(), get_log_paths_tool(), resize_pty_tool(), clear_tool(),
-                                             shutdown_tool(),   hub_status_tool(),    hub_stop_tool()};
+                                             shutdown_tool(),   hub_status_tool(),    hub_stop_tool(),    hub_upgrade_tool()};
     return kTools;
 }
 

@@ -18,6 +18,7 @@ Tool clear_tool();
 Tool shutdown_tool();
 Tool hub_status_tool();
 Tool hub_stop_tool();
+Tool hub_upgrade_tool();
 
 /// Schemas that several share.
 nlohmann::json process_schema();

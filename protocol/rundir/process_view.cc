@@ -31,6 +31,32 @@ bool lives(const ring::Lifecycle& life) {
     return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
 }
 
+/// What is recorded, and what can be seen of a run whose end nobody has recorded.
+ring::Lifecycle seen_lifecycle(const ProcessFiles& files) {
+    auto life = files.lifecycle();
+    if (files.main_is_gone && life.exit_kind == ring::ExitKind::none) {
+        life.exit_kind = ring::ExitKind::unknown;
+        life.state = ring::LifeState::finished;
+    }
+    return life;
+}
+
+bool began_before_this_boot(const ring::Lifecycle& life) {
+    timespec wall{};
+    timespec since_boot{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    return life.started_at_ns > 0 && life.started_at_ns / 1'000'000'000 < wall.tv_sec - since_boot.tv_sec;
+}
+
+std::string how_unknown(const ProcessFiles& files, const ring::Lifecycle& life) {
+    const bool is_of_another_boot =
+        files.state ? !files.state->this_boot : files.remembered && began_before_this_boot(life);
+    if (is_of_another_boot) return "ended with the machine: how run " + std::to_string(life.run) + " ended is not known (reboot)";
+    if (files.main_is_gone) return "has ended; how is not known yet: nobody looked after it";
+    return "has ended; how is not known: whoever could have seen it had been killed";
+}
+
 std::string duration_text(std::int64_t nanoseconds) {
     const double seconds = static_cast<double>(nanoseconds) / 1e9;
     std::array<char, 32> text{};
@@ -112,10 +138,33 @@ std::string iso_time(std::int64_t time_ns) {
     return text.data();
 }
 
+std::string trouble(const ProcessFiles& files) {
+    if (!files.page_damage.empty()) return {};
+    const auto life = files.lifecycle();
+    if (files.held && !files.state && life.run > 0)
+        return "its state page has been removed from the run directory; 'pp hub restart' brings it back";
+    if (files.main_is_gone)
+        return "all that could have seen how it ended had been killed; 'pp hub start' finds out whether the system can still tell";
+    if (files.is_unattended() && files.given_up)
+        return "nobody looks after it: " + files.given_up->why +
+               "; what it writes waits in its pipe, and the next command for it tries again";
+    if (files.is_unattended())
+        return "nobody looks after it: its shim has been killed; what it writes waits in its pipe, and 'pp hub start' brings a shim back";
+    if (files.state && files.state->this_boot && files.state->unreachable > 0 && life.exit_kind == ring::ExitKind::none)
+        return "what it writes cannot be reached any more: all of pp had been killed, and the system does not let pp look into it "
+               "(it has another user, or made itself undumpable); it may come to wait for room in its pipe, and a restart gives it a new one";
+    return {};
+}
+
+std::string attention_of(const ProcessFiles& files) {
+    if (trouble(files).empty() || seen_lifecycle(files).exit_kind != ring::ExitKind::none) return "none";
+    if (files.is_unattended()) return "unattended";
+    return files.state && files.state->unreachable > 0 ? "unreachable" : "none";
+}
+
 std::string explanation(const ProcessFiles& files) {
     if (!files.page_damage.empty()) return "is damaged, and whether it runs is not known: " + files.page_damage;
-    const auto life = files.lifecycle();
-    const auto run = " run " + std::to_string(life.run);
+    const auto life = seen_lifecycle(files);
     std::string after;
     if (life.ended_at_ns > life.started_at_ns && life.started_at_ns > 0)
         after = " after " + duration_text(life.ended_at_ns - life.started_at_ns);
@@ -130,27 +179,29 @@ std::string explanation(const ProcessFiles& files) {
         case ring::ExitKind::signaled:
             return "was ended by " + signal_name(life.exit_value) + (life.core_dumped != 0 ? " (core dumped)" : "") +
                    after + asked;
-        case ring::ExitKind::unknown:
-            return files.state && !files.state->this_boot
-                       ? "ended with the machine: how" + run + " ended is not known (reboot)"
-                       : "has ended; how is not known: whoever could have seen it had been killed";
+        case ring::ExitKind::unknown: return how_unknown(files, life);
     }
     return "";
 }
 
+std::string why(const ProcessFiles& files) {
+    const auto text = trouble(files);
+    return explanation(files) + (text.empty() ? "" : "; " + text);
+}
+
 std::string state_of(const ProcessFiles& files) {
-    return files.damage.empty() || files.state ? state_name(files.lifecycle().state) : "damaged";
+    return files.damage.empty() || files.state ? state_name(seen_lifecycle(files).state) : "damaged";
 }
 
 int live_pid(const ProcessFiles& files) {
-    const auto life = files.lifecycle();
+    const auto life = seen_lifecycle(files);
     return lives(life) && life.main_pid > 0 ? life.main_pid : 0;
 }
 
 json process_json(const ProcessFiles& files, std::int64_t now_ns) {
     static const Launch kUnknown;
     const Launch& launch = files.launch ? *files.launch : kUnknown;
-    const auto life = files.lifecycle();
+    const auto life = seen_lifecycle(files);
     const auto outcome = outcome_of(life);
     const int pid = live_pid(files);
     const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
@@ -169,7 +220,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"mode", launch.mode},
         {"state", state_of(files)},
         {"ready", "unknown"},
-        {"attention", "none"},
+        {"attention", attention_of(files)},
         {"descendants", life.descendants},
         {"pid", pid > 0 ? json(pid) : json{}},
         {"run", life.run},
@@ -185,6 +236,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"cursor", files.state ? files.state->tail : 0},
     };
     if (!files.damage.empty()) view["damage"] = files.damage;
+    if (auto text = trouble(files); !text.empty()) view["trouble"] = std::move(text);
     return view;
 }
 

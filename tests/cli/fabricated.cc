@@ -43,7 +43,8 @@ TemporaryHome::~TemporaryHome() {
 
 Fabricated::Fabricated(const rundir::Home& home, std::uint64_t number, const std::string& name,
                        const std::string& command, std::uint64_t capacity, const std::string& streams)
-    : writer_{ring::Writer::open(writer_paths(home, number), number, capacity)} {
+    : writer_{ring::Writer::open(writer_paths(home, number), number, capacity)},
+      lock_{os::OfdLock::try_take(home.process_lock(number))} {
     launch.process = number;
     launch.name = name;
     launch.command = command;

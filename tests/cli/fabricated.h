@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "protocol/os/ofd_lock.h"
 #include "protocol/ring/writer.h"
 #include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
@@ -28,7 +30,7 @@ class TemporaryHome {
     rundir::Home home_;
 };
 
-/// A process that no shim looks after: its files, and a writer in this program.
+/// A process whose shim is this program: its files, its lock and a writer.
 class Fabricated {
   public:
     Fabricated(const rundir::Home& home, std::uint64_t number, const std::string& name,
@@ -46,6 +48,7 @@ class Fabricated {
 
   private:
     ring::Writer writer_;
+    std::optional<os::OfdLock> lock_;
     ring::Lifecycle life_;
 };
 

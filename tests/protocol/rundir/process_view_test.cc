@@ -28,6 +28,7 @@ ring::Lifecycle ended(ExitKind kind, int value, bool stop_requested = false) {
 rundir::ProcessFiles files_with(const ring::Lifecycle& life) {
     rundir::ProcessFiles files;
     files.number = 12;
+    files.held = true;
     files.state = ring::StateSnapshot{};
     files.state->this_boot = true;
     files.state->lifecycle = life;

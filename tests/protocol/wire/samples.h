@@ -58,7 +58,9 @@ inline rundir::Launch sample_launch() {
     return launch;
 }
 
-/// Every message there is, with no field at its default, and the name of its golden file.
+// Every message there is, with no field at its default, and the name of its golden file: by the version of the conversation
+// that it, or a field of it, came with.
+
 inline auto sample_messages() {
     using namespace wire;
     return std::tuple{
@@ -84,9 +86,23 @@ inline auto sample_messages() {
     };
 }
 
+/// Of shim protocol 2.
+inline auto sample_messages_of_2() { return std::tuple{std::pair{"shim_resize", wire::Resize{11, 3, 50, 132}}}; }
+
+/// Of shim protocol 3.
+inline auto sample_messages_of_3() {
+    return std::tuple{std::pair{"shim_hand_over", wire::HandOver{0xDEADBEEFCAFEull}}, std::pair{"shim_bye", wire::Bye{100, true}}};
+}
+
+/// Calls with version, name and message.
 template <class Function>
 void for_each_sample(Function function) {
-    std::apply([&](const auto&... sample) { (function(sample.first, sample.second), ...); }, sample_messages());
+    const auto visit = [&](std::uint32_t version, const auto& samples) {
+        std::apply([&](const auto&... sample) { (function(version, sample.first, sample.second), ...); }, samples);
+    };
+    visit(1, sample_messages());
+    visit(2, sample_messages_of_2());
+    visit(3, sample_messages_of_3());
 }
 
 }  // namespace pp::test
