@@ -27,6 +27,11 @@ namespace {
 
 constexpr int kStartTries = 3;
 constexpr int kAskTries = 3;
+/// A hub that says nothing for so long hangs; what that may be for is told in hub/shims/patience.h. The time is cut, and a slice at
+/// whose end we come late does not count: it was us who were stopped (Ctrl-Z), or the machine.
+constexpr auto kPatience = std::chrono::seconds{10};
+constexpr int kSlices = 4;
+constexpr std::uint64_t kAskedForLife = 0;  // token of a question whose answer is of no interest
 constexpr std::array<std::string_view, 7> kReading{"list",          "get_status", "get_output", "search_logs",
                                                    "get_log_paths", "hub_status", "events"};
 
@@ -127,7 +132,8 @@ os::PidFd find_or_start_hub(const Context& context) {
     throw Failure{Exit::no_hub, "there is no hub, and none could be started: " + said};
 }
 
-HubClient::HubClient(os::Loop& loop, const Context& context) : loop_{loop}, context_{context} {
+HubClient::HubClient(os::Loop& loop, const Context& context)
+    : loop_{loop}, context_{context}, silence_{loop, [this] { on_silence(); }} {
     loop_.on_prepare([this] { return drain(); });
 }
 
@@ -169,6 +175,36 @@ void HubClient::send(Question& question) {
                                        std::to_string(wire::kMaxMessage) + " are taken"};
     }
     channel_->send(frame);  // if nobody takes it the connection is over, and drain() is about to see that
+    expect_life();
+}
+
+void HubClient::expect_life() {
+    if (silence_.armed()) return;
+    silent_slices_ = 0;
+    slice_end_ = os::Loop::Clock::now() + kPatience / kSlices;
+    silence_.set(slice_end_);
+}
+
+void HubClient::on_silence() {
+    const bool came_late = os::Loop::Clock::now() - slice_end_ > kPatience / kSlices;
+    if (!came_late) ++silent_slices_;
+    if (silent_slices_ == kSlices) return on_hub_hangs();
+    slice_end_ = os::Loop::Clock::now() + kPatience / kSlices;
+    silence_.set(slice_end_);
+    wire::Request request = request_of_caller(context_, "hub_status", "{}");
+    request.token = kAskedForLife;
+    if (channel_) channel_->send(wire::encode(request));
+}
+
+void HubClient::on_hub_hangs() {
+    const std::string pid = hub_ ? " (pid " + std::to_string(hub_->pid()) + ")" : "";
+    for (const auto& [token, question] : std::exchange(questions_, {}))
+        question.on_answer({Exit::no_hub,
+                            {},
+                            "the hub" + pid + " lives, but has not answered for " + std::to_string(kPatience.count()) +
+                                " s: it hangs; 'pp hub restart' replaces it, and processes live on",
+                            false,
+                            true});
 }
 
 /// True if there was anything: whoever waits for an answer looks again before the loop sleeps.
@@ -191,12 +227,14 @@ bool HubClient::drain() {
 }
 
 void HubClient::on_reply(const wire::Reply& reply) {
+    silence_.clear();
     auto found = questions_.extract(reply.token);
     if (found.empty()) return;
     found.mapped().on_answer({exit_of(reply.status), reply.result, reply.text});
 }
 
 void HubClient::settle_lost(wire::Channel::End end) {
+    silence_.clear();
     channel_watch_.reset();
     end_watch_.reset();
     channel_.reset();

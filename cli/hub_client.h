@@ -22,6 +22,7 @@ struct Answer {
     std::string result;  ///< JSON object
     std::string text;    ///< for a person: the error, or a short form of the result
     bool lost = false;   ///< the hub ended before it answered: what was asked may or may not have happened
+    bool hangs = false;  ///< the hub lives and does not answer
 };
 
 /// The hub that listens now, held by descriptor; nothing if there is none (that can be talked to). Throws Failure
@@ -39,6 +40,9 @@ os::PidFd find_or_start_hub(const Context& context);
 /// The hub's death is seen as the end of the connection, when all that it said before has been read. What only reads, and
 /// input, which is taken once by the question's key, is then asked again, of a new hub; of anything else nobody knows whether
 /// it happened, and the answer is `lost`.
+///
+/// A hub that hangs is found when it is asked: an answer may take minutes, but behind the question it is asked for
+/// its status, which it can always tell. One that says nothing at all within the patience hangs.
 class HubClient {
   public:
     HubClient(os::Loop& loop, const Context& context);
@@ -77,6 +81,9 @@ class HubClient {
     bool drain();
     void on_reply(const wire::Reply& reply);
     void settle_lost(wire::Channel::End end);
+    void expect_life();
+    void on_silence();
+    void on_hub_hangs();
 
     os::Loop& loop_;
     const Context& context_;
@@ -85,6 +92,9 @@ class HubClient {
     std::unique_ptr<os::Loop::Watch> channel_watch_;
     std::optional<os::PidFd> hub_;
     std::unique_ptr<os::Loop::Watch> end_watch_;
+    os::Loop::Timer silence_;
+    os::Loop::TimePoint slice_end_;
+    int silent_slices_ = 0;
     std::map<std::uint64_t, Question> questions_;
     std::uint64_t next_token_ = 1;
 };

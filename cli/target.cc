@@ -13,7 +13,7 @@ namespace pp::cli {
 
 bool is_live(const rundir::ProcessFiles& files) {
     // a page of this boot whose last word is "running" is believed without a shim too, while the child outlives it
-    if (rundir::has_ended_unseen(files)) return false;
+    if (files.main_is_gone) return false;
     switch (files.lifecycle().state) {
         case ring::LifeState::starting:
         case ring::LifeState::building:
@@ -73,7 +73,7 @@ rundir::ProcessFiles find_target(const Context& context, const std::string& text
 
 rundir::ProcessFiles find_watched_target(const Context& context, const std::string& text) {
     auto files = find_target(context, text);
-    if (!rundir::is_unwatched(files)) return files;
+    if (!files.is_unattended()) return files;
     find_or_start_hub(context);
     return rundir::read_process_files(context.home, files.number);
 }

@@ -19,6 +19,9 @@ if(PP_SANITIZE)
     endif()
 endif()
 
+# By it pp tells another build of the same version (protocol/os/build_id.h).
+target_link_options(pp_build INTERFACE LINKER:--build-id=sha1)
+
 find_program(PP_MOLD mold)
 if(PP_MOLD)
     target_link_options(pp_build INTERFACE -fuse-ld=mold)

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <utility>
+#include <vector>
 
 #include "hub/control/control_server.h"
 #include "hub/history/history.h"
@@ -18,6 +20,7 @@
 #include "hub/tools/mcp_catalogue.h"
 #include "hub/wall_clock.h"
 #include "hub/worker.h"
+#include "protocol/os/daemon.h"
 #include "protocol/os/error.h"
 #include "protocol/os/port_holder.h"
 #include "protocol/os/proc.h"
@@ -47,6 +50,12 @@ Shares shares_of_descriptors() {
     return {std::min<std::size_t>(1000, all / 4), static_cast<int>(all - all / 4), std::min<std::size_t>(4000, all / 4)};
 }
 
+std::vector<std::string> environment_of(const Hub::Setup& setup) {
+    std::vector<std::string> entries;
+    for (const auto& [name, value] : setup.environment) entries.push_back(name + "=" + value);
+    return entries;
+}
+
 mcp::HttpLimits http_limits() {
     mcp::HttpLimits limits;
     limits.connections = shares_of_descriptors().http;
@@ -66,7 +75,9 @@ struct Hub::Parts {
           history{
               hub.loop_, hub.setup_.home, hub.setup_.log,
               [this](std::uint64_t process, std::uint64_t number) { fleet.acknowledge(process, number); }},
-          fleet{{hub.loop_, worker, hub.setup_.home, hub.setup_.log, registry, history}, zmq, hub.epoch_},
+          fleet{{hub.loop_, worker, hub.setup_.home, hub.setup_.log, registry, history, [&hub] { hub.look_for_names(); }},
+                zmq,
+                hub.epoch_},
           context{hub.loop_,
                   worker,
                   hub.setup_.home,
@@ -155,11 +166,33 @@ void Hub::go_on(std::uint64_t highest_process) {
     history_patience_.clear();
     write_epoch();
     // whoever bound a socket before that is kicked; whoever does after that finds the epoch
-    parts_->fleet.adopt();
+    parts_->fleet.adopt([this] {
+        setup_.log.say("pp-hub " PP_VERSION " listens; " + std::to_string(parts_->registry.numbers().size()) +
+                       " processes known");
+        setup_.on_ready();
+    });
     parts_->history.note_hub(epoch_, ::getpid(), started_at_ns_);
-    setup_.log.say("pp-hub " PP_VERSION " listens; " + std::to_string(parts_->registry.numbers().size()) +
-                   " processes known");
-    setup_.on_ready();
+}
+
+/// Where the run directory was wiped under us nobody finds us any more, and another hub may live already. A new one takes our
+/// place: it ends us, and waits for that, before it listens.
+void Hub::look_for_names() {
+    const auto& home = setup_.home;
+    const auto epoch = rundir::find_hub_epoch(home);
+    const bool is_ours = epoch && epoch->epoch == epoch_;
+    const bool are_there = ::access(home.shims_socket().c_str(), F_OK) == 0 &&
+                           (::access(home.control_socket().c_str(), F_OK) == 0 ||
+                            ::access((home.control_socket() + ".full").c_str(), F_OK) == 0);
+    if ((is_ours && are_there) || std::exchange(is_renewed_, true)) return;
+    setup_.log.say("the names of this hub are gone from " + home.run() + "; another one is started in its place");
+    parts_->worker.post([environment = environment_of(setup_)]() -> Worker::Then {
+        try {
+            static_cast<void>(os::begin_detached(os::sibling_program("pp-hub"), {}, environment));
+        } catch (const std::exception&) {
+            // the next command starts one
+        }
+        return [] {};
+    });
 }
 
 void Hub::write_epoch() {
@@ -194,6 +227,8 @@ HubStatus Hub::status(const Caller& caller) const {
     status.processes = parts_->registry.numbers().size();
     status.shims = parts_->fleet.shims();
     status.keeper_pid = parts_->fleet.keeper_pid();
+    status.outdated_shims = parts_->fleet.outdated_shims().size();
+    status.is_keeper_outdated = parts_->fleet.has_outdated_keeper();
     status.port = port_;
     status.port_problem = port_problem_;
     if (port_ != 0) status.mcp_url = "http://127.0.0.1:" + std::to_string(port_) + "/mcp";

@@ -41,6 +41,7 @@ class Hub {
     void go_on(std::uint64_t highest_process);
     void listen_http();
     void write_epoch();
+    void look_for_names();
     void end();
     [[nodiscard]] HubStatus status(const Caller& caller) const;
 
@@ -59,6 +60,7 @@ class Hub {
     EventLoop::Timer farewell_limit_;
     bool going_on_ = false;
     bool ending_ = false;
+    bool is_renewed_ = false;  ///< another hub was started in our place
 };
 
 }  // namespace pp::hub

@@ -18,6 +18,8 @@ struct HubStatus {
     std::size_t processes = 0;
     std::size_t shims = 0;
     int keeper_pid = 0;
+    std::size_t outdated_shims = 0;   ///< they execute another build than lies beside this hub
+    bool is_keeper_outdated = false;  ///< so does the keeper
     int port = 0;  ///< 0: no TCP
     std::string port_problem;
     std::string history_problem;

@@ -15,6 +15,7 @@
 #include "hub/event_loop.h"
 #include "hub/hub.h"
 #include "hub/log.h"
+#include "hub/predecessor.h"
 #include "hub/sweep.h"
 #include "protocol/os/daemon.h"
 #include "protocol/os/ofd_lock.h"
@@ -71,16 +72,30 @@ struct HubLocks {
     std::optional<OfdLock> alive;
 };
 
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+/// Whoever looks for a hub finds this one: it listens, for we have the byte for starting.
+bool can_be_found(const pp::rundir::Home& home) {
+    return is_there(home.hub_epoch()) && is_there(home.shims_socket()) &&
+           (is_there(home.control_socket()) || is_there(home.control_socket() + ".full"));
+}
+
 HubLocks take_locks(const pp::rundir::Home& home) {
+    const bool may_be_wiped = !is_there(home.hub_lock());
     HubLocks locks;
     locks.starting = OfdLock::take_within(home.hub_lock(), OfdLock::kStarting, kStartPatience);
-    if (locks.starting) locks.alive = OfdLock::try_take(home.hub_lock(), OfdLock::kAlive);
+    if (!locks.starting) return locks;
+    if (may_be_wiped) pp::hub::end_nameless_hubs(home);
+    locks.alive = OfdLock::try_take(home.hub_lock(), OfdLock::kAlive);
+    if (locks.alive || can_be_found(home)) return locks;
+    pp::hub::end_unreachable_hub(home);  // or it is just ending
+    locks.alive = OfdLock::take_within(home.hub_lock(), OfdLock::kAlive, kStartPatience);
     return locks;
 }
 
-std::string known_pid(const pp::rundir::Home& home) {
-    const auto epoch = pp::rundir::find_hub_epoch(home);
-    return epoch ? " (pid " + std::to_string(epoch->pid) + ")" : "";
+std::string holder_of(const pp::rundir::Home& home, long byte) {
+    const pid_t pid = OfdLock::find_holder(home.hub_lock(), byte);
+    return pid > 0 ? " (pid " + std::to_string(pid) + ")" : "";
 }
 
 /// Returns the limits as they were.
@@ -126,13 +141,13 @@ int serve(const Options& options) {
     std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is an error of its write
     auto locks = take_locks(home);
     if (!locks.starting)
-        throw std::runtime_error("another hub has been starting for " +
-                                 std::to_string(kStartPatience.count()) + " s and hangs; the last one" +
-                                 known_pid(home));
+        throw std::runtime_error("another hub" + holder_of(home, OfdLock::kStarting) + " has been starting for " +
+                                 std::to_string(kStartPatience.count()) +
+                                 " s and hangs; 'pp hub restart' ends it and starts one (processes live on)");
     if (!locks.alive) {
         const auto epoch = pp::rundir::find_hub_epoch(home);
-        if (::access((home.control_socket() + ".full").c_str(), F_OK) == 0)
-            throw std::runtime_error("the hub has as many clients as it takes" + known_pid(home) +
+        if (is_there(home.control_socket() + ".full"))
+            throw std::runtime_error("the hub has as many clients as it takes" + holder_of(home, OfdLock::kAlive) +
                                      "; end some, or try again later");
         std::fprintf(stderr, "pp-hub: a hub runs already (pid %d)\n", epoch ? epoch->pid : 0);
         pp::os::report_ready("ready\n");

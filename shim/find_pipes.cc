@@ -1,6 +1,5 @@
 #include "shim/find_pipes.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,9 @@
 #include <array>
 #include <optional>
 #include <string>
+
+#include "protocol/os/proc.h"
+#include "shim/child.h"
 
 namespace pp::shim {
 namespace {
@@ -31,17 +33,16 @@ std::uint64_t inode_of(int fd) {
     return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
-std::vector<FoundPipe> find_pipes(const std::vector<pid_t>& pids, const std::vector<ring::Source>& wanted) {
-    std::vector<FoundPipe> found;
+FoundPipes find_pipes(const std::vector<pid_t>& pids, const std::vector<ring::Source>& wanted) {
+    FoundPipes result;
     std::vector<ring::Source> missing = wanted;
     const auto device = device_of_pipes();
-    if (!device) return found;
+    if (!device) return result;
+    bool was_refused = false;
     for (const pid_t pid : pids) {
-        const std::string directory = "/proc/" + std::to_string(pid) + "/fd";
-        DIR* dir = ::opendir(directory.c_str());
-        if (dir == nullptr) continue;
-        while (const dirent* entry = ::readdir(dir)) {
-            const std::string path = directory + "/" + entry->d_name;
+        was_refused = was_refused || !os::may_look_into(pid);
+        for (const int number : os::open_descriptors(pid)) {
+            const std::string path = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(number);
             struct stat status {};
             if (::stat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_dev != *device) continue;
             const auto match = std::find_if(missing.begin(), missing.end(), [&](const ring::Source& source) {
@@ -51,11 +52,34 @@ std::vector<FoundPipe> find_pipes(const std::vector<pid_t>& pids, const std::vec
             const int access = match->input != 0 ? O_WRONLY : O_RDONLY;
             os::UniqueFd fd{::open(path.c_str(), access | O_NONBLOCK | O_CLOEXEC)};
             if (!fd) continue;
-            found.push_back({*match, std::move(fd)});
+            result.found.push_back({*match, std::move(fd)});
             missing.erase(match);
         }
-        ::closedir(dir);
     }
+    const auto outputs = std::count_if(missing.begin(), missing.end(), [](const auto& source) { return source.input == 0; });
+    if (was_refused) result.unreachable_outputs = static_cast<std::uint32_t>(outputs);
+    return result;
+}
+
+std::vector<ring::Source> recall_sources(pid_t main, std::uint32_t run, const rundir::Launch& launch) {
+    std::vector<ring::Source> found;
+    const auto device = device_of_pipes();
+    const auto add = [&](int number, ring::Stream stream, bool input) {
+        struct stat status {};
+        const std::string path = "/proc/" + std::to_string(main) + "/fd/" + std::to_string(number);
+        if (::stat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_dev != device) return;
+        ring::Source source;
+        source.pipe_inode = status.st_ino;
+        source.run = run;
+        source.stream = stream;
+        source.input = input ? 1 : 0;
+        found.push_back(source);
+    };
+    if (launch.mode == "pty") return found;
+    const bool is_split = launch.streams == "split";
+    add(kSpareReadFd, is_split ? ring::Stream::out : ring::Stream::merged, false);
+    if (is_split) add(kSpareReadFd + 1, ring::Stream::err, false);
+    if (launch.stdin_mode == "pipe") add(STDIN_FILENO, ring::Stream::merged, true);
     return found;
 }
 

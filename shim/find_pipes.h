@@ -6,6 +6,7 @@
 
 #include "protocol/os/unique_fd.h"
 #include "protocol/ring/state_page.h"
+#include "protocol/rundir/launch.h"
 
 namespace pp::shim {
 
@@ -17,8 +18,17 @@ struct FoundPipe {
     os::UniqueFd fd;  ///< our end of it, opened anew and non-blocking
 };
 
+struct FoundPipes {
+    std::vector<FoundPipe> found;
+    std::uint32_t unreachable_outputs = 0;  ///< not found, while there was one that we may not look into (setuid, undumpable)
+};
+
 /// Looks for pipes by inode (and the device that is that of all pipes) in /proc/PID/fd of these processes, and opens our end
-/// of each that is there. A process whose descriptors cannot be read (setuid, undumpable) is passed over.
-std::vector<FoundPipe> find_pipes(const std::vector<pid_t>& pids, const std::vector<ring::Source>& wanted);
+/// of each that is there.
+FoundPipes find_pipes(const std::vector<pid_t>& pids, const std::vector<ring::Source>& wanted);
+
+/// Which pipes there are between us and a run's main, where nobody remembers: main has spare ends of its outputs at numbers that
+/// are ours (child.h), and its stdin at 0. At most three; none of a terminal.
+std::vector<ring::Source> recall_sources(pid_t main, std::uint32_t run, const rundir::Launch& launch);
 
 }  // namespace pp::shim

@@ -16,8 +16,14 @@ constexpr int kFramesPerTurn = 64;
 }  // namespace
 
 HubLink::HubLink(os::Loop& loop, const rundir::Home& home, std::uint64_t process, const rundir::EventLog& events,
-                 const ring::StatePage& page, Callbacks callbacks)
-    : loop_{loop}, home_{home}, process_{process}, events_{events}, page_{page}, callbacks_{std::move(callbacks)} {}
+                 const ring::StatePage& page, Speaks speaks, Callbacks callbacks)
+    : loop_{loop},
+      home_{home},
+      process_{process},
+      events_{events},
+      page_{page},
+      speaks_{std::move(speaks)},
+      callbacks_{std::move(callbacks)} {}
 
 HubLink::~HubLink() = default;
 
@@ -39,8 +45,19 @@ void HubLink::look_for_hub() {
     epoch_ = epoch->epoch;
     hub_watch_ = std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) { drop(); });
     channel_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [](short) {});
+    say_hello();
+}
+
+void HubLink::greet() {
+    const auto before = epoch_;
+    look_for_hub();
+    if (channel_ && epoch_ == before) say_hello();
+}
+
+void HubLink::say_hello() {
     wire::Hello hello;
-    hello.version = PP_VERSION;
+    hello.protocol = speaks_.protocol;
+    hello.version = speaks_.version;
     hello.process = process_;
     hello.pid = ::getpid();
     hello.next_event = page_->next_event.load(std::memory_order_relaxed);
@@ -72,7 +89,10 @@ bool HubLink::drain() {
 }
 
 void HubLink::on_frame(const std::string& bytes) {
-    switch (wire::type_of(bytes)) {
+    const auto type = wire::type_of(bytes);
+    if (speaks_.protocol < wire::kResizeSince && type == wire::Resize::kType) return;
+    if (speaks_.protocol < wire::kHandOverSince && type == wire::HandOver::kType) return;
+    switch (type) {
         case wire::Welcome::kType: return on_welcome(wire::decode<wire::Welcome>(bytes));
         case wire::Ack::kType:
             acknowledged_ = std::max(acknowledged_, wire::decode<wire::Ack>(bytes).number);
@@ -92,6 +112,7 @@ void HubLink::on_frame(const std::string& bytes) {
             pong.token = wire::decode<wire::Ping>(bytes).token;
             return send(pong);
         }
+        case wire::HandOver::kType: return callbacks_.on_hand_over();
         case wire::Release::kType: return callbacks_.on_release();
         default: break;  // of a newer protocol: not for us
     }
@@ -118,8 +139,9 @@ void HubLink::send_event(const rundir::Event& event) {
 
 void HubLink::send_done(const wire::Done& done) { send(done); }
 
-void HubLink::say_bye() {
+void HubLink::say_bye(bool hand_over) {
     wire::Bye bye;
+    bye.hand_over = hand_over;
     bye.next_event = page_->next_event.load(std::memory_order_relaxed);
     send(bye);
 }

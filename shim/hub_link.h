@@ -21,6 +21,12 @@ namespace pp::shim {
 /// from the first that the hub says it lacks.
 class HubLink {
   public:
+    /// What Hello says of us. Another protocol than our own is for tests of how hubs get on with older shims: what is of a
+    /// later one is then not understood.
+    struct Speaks {
+        std::uint32_t protocol = wire::kShimProtocol;
+        std::string version = PP_VERSION;
+    };
     struct Callbacks {
         std::function<void(const wire::StartRun&)> on_start;
         std::function<void(const wire::Stop&)> on_stop;
@@ -28,15 +34,18 @@ class HubLink {
         std::function<void(wire::Input)> on_input;
         std::function<void(const wire::CancelInput&)> on_cancel_input;
         std::function<void(const wire::Resize&)> on_resize;
+        std::function<void()> on_hand_over;
         std::function<void()> on_release;  ///< the hub has nothing more for us
     };
 
     HubLink(os::Loop& loop, const rundir::Home& home, std::uint64_t process, const rundir::EventLog& events,
-            const ring::StatePage& page, Callbacks callbacks);
+            const ring::StatePage& page, Speaks speaks, Callbacks callbacks);
     ~HubLink();
 
     /// Looks for the listening hub and says Hello, unless it is the one that we speak to already.
     void look_for_hub();
+    /// The same, and says Hello again to the one that we speak to already: something of ours has changed.
+    void greet();
     /// Drains the channel, up to a budget; true if more waits. To be called before every sleep.
     bool drain();
 
@@ -45,13 +54,14 @@ class HubLink {
     [[nodiscard]] bool owes_acknowledgement() const;
     void send_event(const rundir::Event& event);
     void send_done(const wire::Done& done);
-    void say_bye();
+    void say_bye(bool hand_over);
     /// The tail has moved: tells the hub if it waits for that.
     void on_output(std::uint64_t tail);
 
   private:
     void on_frame(const std::string& bytes);
     void on_welcome(const wire::Welcome& welcome);
+    void say_hello();
     void drop();
     template <class Message>
     void send(const Message& message);
@@ -61,6 +71,7 @@ class HubLink {
     std::uint64_t process_;
     const rundir::EventLog& events_;
     const ring::StatePage& page_;
+    Speaks speaks_;
     Callbacks callbacks_;
     std::unique_ptr<wire::Context> context_;
     std::unique_ptr<wire::Channel> channel_;

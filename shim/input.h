@@ -42,6 +42,8 @@ class Input {
     /// Answers a request that was made and taken before; false if it was not.
     bool answer_again(const Request& request);
 
+    /// Somebody waits for the child to read.
+    [[nodiscard]] bool has_waiting() const { return !requests_.empty(); }
     [[nodiscard]] bool is_open() const { return static_cast<bool>(pipe_); }
     [[nodiscard]] int fd() const { return pipe_.get(); }
     [[nodiscard]] std::uint32_t run() const { return run_; }

@@ -74,6 +74,12 @@ void KeeperLink::ensure() {
     callbacks_.on_new_keeper();
 }
 
+/// What is held comes back with the answer, and is closed again.
+void KeeperLink::use_page(int page_fd) {
+    page_fd_ = page_fd;
+    if (socket_ && !attach()) retry_later();
+}
+
 /// To the keeper that lives.
 bool KeeperLink::connect() {
     try {

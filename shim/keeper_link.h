@@ -46,6 +46,13 @@ class KeeperLink {
 
     /// Looks for a keeper now, if there is none.
     void ensure();
+    /// The state page is another file from now on.
+    void use_page(int page_fd);
+
+    /// A keeper lives, and all that it should have is with it, or on its way.
+    [[nodiscard]] bool has_everything() const {
+        return socket_ && is_ready_ && waiting_.empty() && !is_missing_something_;
+    }
 
     /// Pid of the keeper at the other end; 0 if there is none.
     [[nodiscard]] pid_t keeper_pid() const { return keeper_pid_; }

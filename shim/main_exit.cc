@@ -37,7 +37,8 @@ ring::OrphanExit make_exit(const os::ExitStatus& status, const rusage& usage) {
 }  // namespace
 
 std::optional<ring::OrphanExit> find_main_exit(const os::PidFd& main, std::uint64_t start_time,
-                                               const ring::StatePage& page, pid_t keeper) {
+                                               const ring::StatePage& page, pid_t keeper,
+                                               const AskStranger& ask_stranger) {
     const bool is_held = main.get() >= 0;
     if (is_held && !main.ended()) return std::nullopt;
     rusage usage{};
@@ -48,7 +49,7 @@ std::optional<ring::OrphanExit> find_main_exit(const os::PidFd& main, std::uint6
     if (is_held) {
         const auto stat = os::find_proc_stat(main.pid());
         if (stat && stat->parent == keeper && keeper > 0) return std::nullopt;
-        if (const auto status = os::find_exit_of_stranger(main, start_time)) return make_exit(*status, usage);
+        if (const auto status = ask_stranger(main, start_time)) return make_exit(*status, usage);
         // the keeper may have reaped it between our two looks
         if (const auto record = find_record(page, main.pid(), start_time)) return record;
     }

@@ -7,10 +7,16 @@ namespace pp::shim {
 
 using rundir::EventKind;
 
-Record::Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer)
-    : life{rundir::read_process_files(home, process).lifecycle()}, writer_{writer}, events_{home.events(process)} {
+Record::Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer, const ring::Lifecycle& before)
+    : life{writer.has_made_page() ? before : ring::read_state(writer.page().fd()).lifecycle},
+      writer_{writer},
+      events_{home.events(process)} {
     auto& next = writer_.page()->next_event;
     if (next.load() <= 1) next.store(events_.next_number_on_disk());
+    if (!writer.has_made_page() || life.run == 0) return;
+    publish();
+    // the machine went down under it: who is told of events is told of that too
+    if (has_ended()) tell_exit();
 }
 
 rundir::Event Record::event(EventKind kind) const {

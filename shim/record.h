@@ -14,7 +14,8 @@ namespace pp::shim {
 /// missing, once.
 class Record {
   public:
-    Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer);
+    /// `before`: the newest run as it was known before the writer made its page, if it made one.
+    Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer, const ring::Lifecycle& before);
 
     /// Called with each event that was stored.
     void on_event(std::function<void(const rundir::Event&)> callback) { on_event_ = std::move(callback); }

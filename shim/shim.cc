@@ -16,6 +16,7 @@
 #include "protocol/os/unix_socket.h"
 #include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
+#include "shim/find_pipes.h"
 #include "shim/log.h"
 #include "shim/main_exit.h"
 #include "shim/stop_order.h"
@@ -53,8 +54,9 @@ Shim::Shim(Setup setup)
       signals_{SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ},
       hold_{home_.hold()},
       launch_{load_launch(home_, process_)},
+      before_{rundir::read_process_files(home_, process_).lifecycle()},
       writer_{ring::Writer::open(writer_paths(home_, process_), process_, log_capacity(launch_))},
-      record_{home_, process_, writer_},
+      record_{home_, process_, writer_, before_},
       streams_{loop_, writer_,
                {[this] { on_output(); }, [this] { on_pipe_end(); },
                 [this] { record_.append(EventKind::input_closed); },
@@ -74,8 +76,7 @@ Shim::Shim(Setup setup)
     const bool has_live_run = life_.run > 0 && !record_.has_ended();
     const bool succeeds = setup.takeover || has_live_run;
 
-    listener_ = os::listen_seqpacket(home_.shim_socket(process_));
-    listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
+    listen();
     keeper_ = std::make_unique<KeeperLink>(loop_, home_, process_, page.fd(), std::move(setup.birth),
                                            KeeperLink::Callbacks{[this] {
                                                                      if (main_) on_main_ended();
@@ -86,16 +87,15 @@ Shim::Shim(Setup setup)
                                                                  }});
     streams_.use(*keeper_);
     hub_ = std::make_unique<HubLink>(
-        loop_, home_, process_, record_.events(), page,
+        loop_, home_, process_, record_.events(), page, std::move(setup.speaks),
         HubLink::Callbacks{[this](const wire::StartRun& request) { on_start(request); },
                            [this](const wire::Stop& request) { on_stop(request); },
                            [this](const wire::Signal& request) { on_signal(request); },
                            [this](wire::Input request) { on_input(std::move(request)); },
                            [this](const wire::CancelInput& request) { streams_.cancel_input(request.input); },
                            [this](const wire::Resize& request) { on_resize(request); },
-                           [this] {
-                               if (said_bye_) end();
-                           }});
+                           [this] { is_handing_over_ = true; },
+                           [this] { on_release(); }});
     record_.on_event([this](const rundir::Event& event) { hub_->send_event(event); });
     life_.shim_pid = ::getpid();
     if (succeeds) {
@@ -108,11 +108,17 @@ Shim::Shim(Setup setup)
     hub_->look_for_hub();
     loop_.on_prepare([this] {
         const bool more = hub_->drain();
-        return consider_ending() || more;
+        return consider_ending() || consider_handing_over() || more;
     });
 }
 
 Shim::~Shim() = default;
+
+void Shim::listen() {
+    listener_watch_.reset();
+    listener_ = os::listen_seqpacket(home_.shim_socket(process_));
+    listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
+}
 
 // Beginning ------------------------------------------------------------------------------------------------------------
 
@@ -120,6 +126,7 @@ Shim::~Shim() = default;
 void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
+    if (writer_.has_made_page()) recall_main();
     auto held = keeper_->claim();
     find_foster_parents();
     if (life_.run == 0) {
@@ -139,7 +146,7 @@ void Shim::resume() {
     }
     streams_.reclaim(std::move(held), record_.has_ended() ? 0 : life_.run);
     state_ = resumed(!record_.has_ended(), was_stopping, life_.start_next != 0);
-    streams_.find_lost(tree_.pids(record_.has_ended() ? 0 : life_.main_pid));
+    writer_.page()->unreachable.store(streams_.find_lost(tree_.pids(record_.has_ended() ? 0 : life_.main_pid)));
     record_.append(EventKind::taken_over);
     life_.drained = 0;  // the dead shim may not have come to tell it
     if (record_.has_ended()) {
@@ -152,6 +159,15 @@ void Shim::resume() {
     resume_stop();
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
     if (record_.has_ended()) on_pipe_end();
+}
+
+/// The page was lost with all of us, and main lives: what it said besides is asked of main.
+void Shim::recall_main() {
+    ring::StatePage& page = writer_.page();
+    page->spawned_run.store(life_.run);
+    page->spawned_pid.store(record_.has_ended() ? 0 : life_.main_pid);
+    const auto sources = recall_sources(life_.main_pid, life_.run, launch_);
+    std::copy(sources.begin(), sources.end(), page->sources);
 }
 
 /// Orphans of a dead shim are the keeper's, and those of a dead keeper its parent's.
@@ -217,6 +233,7 @@ void Shim::begin_run() {
     life_.start_cursor = writer_.tail();
     life_.started_at_ns = now_ns();
     page->spawned_pid.store(0);
+    page->unreachable.store(0);
     static_cast<void>(page.store_orphan({}));  // of a page that is mapped and allocated
     record_.publish();
     writer_.begin_run(life_.run);
@@ -371,9 +388,12 @@ void Shim::on_socket() {
 }
 
 void Shim::on_child_signal() {
+    bool names_may_be_gone = false;
     while (const auto info = signals_.try_read()) {
-        // TERM, INT, HUP: a shim ends with its process, not before. CHLD: below.
+        // TERM, INT: a shim ends with its process, not before. CHLD: below.
+        names_may_be_gone = names_may_be_gone || info->ssi_signo == SIGHUP;
     }
+    if (names_may_be_gone) restore_names();
     while (true) {
         siginfo_t info{};
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) != 0 || info.si_pid == 0) return;
@@ -469,6 +489,32 @@ void Shim::on_new_keeper() {
     if (main_ && main_.ended()) on_main_ended();
 }
 
+/// Somebody has found that the run directory was wiped, or a part of it, and says so by SIGHUP: what bears a name there gets
+/// it again, and the hub that listens now is greeted.
+void Shim::restore_names() {
+    try {
+        home_.prepare();
+        hold_ = home_.hold();
+        restore_page();
+        listen();
+        log(home_, process_, "its names in " + home_.run() + " are there again");
+    } catch (const std::exception& error) {
+        log(home_, process_, std::string{"its names in the run directory could not be restored: "} + error.what());
+    }
+    keeper_->ensure();
+    hub_->greet();
+}
+
+/// Followers sleep on the old page: they wake, see that it has no name, and take the new one.
+void Shim::restore_page() {
+    ring::StatePage& page = writer_.page();
+    if (page.is_at(home_.state_page(process_))) return;
+    ring::StatePage other = page.restore(home_.state_page(process_));
+    std::swap(page, other);
+    keeper_->use_page(page.fd());
+    other.wake();
+}
+
 // Ending ---------------------------------------------------------------------------------------------------------------
 
 /// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do. Looked at
@@ -481,8 +527,33 @@ bool Shim::consider_ending() {
     }
     if (hub_->owes_acknowledgement()) return false;
     said_bye_ = true;
-    hub_->say_bye();
+    hub_->say_bye(false);
     return true;
+}
+
+/// Asked to make room for a successor: not while input waits, whose sender could not be told what was taken of it, and not
+/// before the keeper has all.
+bool Shim::consider_handing_over() {
+    if (!hub_->connected()) is_handing_over_ = offered_hand_over_ = false;
+    if (!is_handing_over_ || offered_hand_over_ || !can_hand_over()) return false;
+    offered_hand_over_ = true;
+    hub_->say_bye(true);
+    return true;
+}
+
+/// Behind all that the hub sent before it: nothing of that is lost.
+void Shim::on_release() {
+    if (said_bye_) return end();
+    if (std::exchange(offered_hand_over_, false) && can_hand_over()) hand_over();
+}
+
+bool Shim::can_hand_over() const { return !streams_.has_waiting_input() && keeper_->has_everything(); }
+
+/// Without a goodbye: the keeper starts the successor, which has all from the page and the keeper's hands.
+void Shim::hand_over() {
+    record_.publish();
+    writer_.checkpoint(false);
+    loop_.stop();
 }
 
 void Shim::end() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "protocol/os/loop.h"
@@ -34,6 +35,7 @@ class Shim {
         std::uint64_t process = 0;
         bool takeover = false;  ///< begin no run of our own accord: go on with what there is
         os::UniqueFd birth;     ///< socket to the keeper, if it gave us one
+        HubLink::Speaks speaks;
     };
 
     /// The caller holds the process's lock and has blocked no signal yet. Throws what setting up throws.
@@ -45,6 +47,7 @@ class Shim {
   private:
     // beginning
     void resume();
+    void recall_main();
     void find_foster_parents();
     void resume_main();
     void resume_stop();
@@ -72,6 +75,9 @@ class Shim {
     [[nodiscard]] bool has_read_fallback() const;
     void note_capture_faults();
     void on_new_keeper();
+    void restore_names();
+    void restore_page();
+    void listen();
 
     // requests of the hub
     void on_start(const wire::StartRun& request);
@@ -79,12 +85,16 @@ class Shim {
     void on_signal(const wire::Signal& request);
     void on_input(wire::Input message);
     void on_resize(const wire::Resize& request);
+    void on_release();
     void answer(std::uint64_t token, const std::string& error = {}, std::uint64_t count = 0, std::string detail = {});
     std::string refusal(std::uint32_t run) const;
 
     // ending
     bool consider_ending();
+    bool consider_handing_over();
+    [[nodiscard]] bool can_hand_over() const;
     void end();
+    void hand_over();
 
     rundir::Home home_;
     std::uint64_t process_;
@@ -92,6 +102,7 @@ class Shim {
     os::SignalFd signals_;
     os::UniqueFd hold_;
     rundir::Launch launch_;
+    ring::Lifecycle before_;  ///< as it was known before the writer made its page, if it made one
     ring::Writer writer_;
     Record record_;
     ring::Lifecycle& life_{record_.life};
@@ -117,6 +128,8 @@ class Shim {
     std::vector<std::uint64_t> stop_tokens_;
     std::vector<std::uint64_t> start_tokens_;
     bool said_bye_ = false;
+    bool is_handing_over_ = false;    ///< as soon as no input waits
+    bool offered_hand_over_ = false;  ///< said so, and the Release is awaited
 };
 
 }  // namespace pp::shim

@@ -92,7 +92,7 @@ void Streams::reclaim_terminal(Terminal terminal, std::uint32_t run, bool main_l
     capture_.add(std::move(terminal), run);
 }
 
-void Streams::find_lost(const std::vector<pid_t>& pids) {
+std::uint32_t Streams::find_lost(const std::vector<pid_t>& pids) {
     std::vector<ring::Source> missing;
     for (const ring::Source& source : writer_.page()->sources) {
         if (source.pipe_inode == 0) continue;
@@ -102,8 +102,9 @@ void Streams::find_lost(const std::vector<pid_t>& pids) {
         });
         if (!known) missing.push_back(source);
     }
-    if (missing.empty()) return;
-    for (auto& found : find_pipes(pids, missing)) {
+    if (missing.empty()) return 0;
+    auto looked = find_pipes(pids, missing);
+    for (auto& found : looked.found) {
         const auto run = found.source.run;
         const bool is_input = found.source.input != 0;
         keeper_->deposit(is_input ? HeldKind::input : HeldKind::output, run, found.source.stream, found.fd.get());
@@ -113,6 +114,7 @@ void Streams::find_lost(const std::vector<pid_t>& pids) {
             capture_.add(std::move(found.fd), found.source.stream, run);
     }
     record();
+    return looked.unreachable_outputs;
 }
 
 void Streams::deposit_all() {

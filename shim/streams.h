@@ -42,8 +42,9 @@ class Streams {
     /// Drops what is held for a run that never had a child. Its next attempt deposits under the same names, and the end of an
     /// old pipe would withdraw the new one.
     void forget(std::vector<KeeperLink::Held>& held, std::uint32_t run);
-    /// What the keeper could not give back (it died too) is looked for by its recorded inode in /proc/PID/fd of these.
-    void find_lost(const std::vector<pid_t>& pids);
+    /// What the keeper could not give back (it died too) is looked for by its recorded inode in /proc/PID/fd of these. Returns
+    /// how many outputs were not found though one of these, into which we may not look, may well have them.
+    std::uint32_t find_lost(const std::vector<pid_t>& pids);
     /// For a new keeper.
     void deposit_all();
 
@@ -58,6 +59,7 @@ class Streams {
     bool answer_input_again(const Input::Request& request) { return input_.answer_again(request); }
     void cancel_input(std::uint64_t token) { input_.cancel(token); }
     void close_input(const std::string& reason);
+    [[nodiscard]] bool has_waiting_input() const { return input_.has_waiting(); }
 
     /// Of the run's terminal. 0 or an errno; ENOTTY: it has none.
     int resize_terminal(std::uint32_t run, TerminalSize size);

@@ -37,7 +37,7 @@ json log_json(const Context& context, const rundir::ProcessFiles& files) {
 json status_from_files(const Context& context, const rundir::ProcessFiles& files) {
     const rundir::Launch launch = files.launch.value_or(rundir::Launch{});
     return {{"process", rundir::process_json(files, wall_clock_ns())},
-            {"why", rundir::explanation(files)},
+            {"why", rundir::why(files)},
             {"argv", launch.argv},
             {"environment_source", launch.environment_source},
             {"streams", launch.streams},

@@ -65,14 +65,19 @@ class Waiting {
     /// `on_end` is called once, from look().
     Waiting(os::Loop& loop, const Context& context, rundir::ProcessFiles files, OnEnd on_end)
         : context_{context}, files_{std::move(files)}, run_{files_.lifecycle().run}, on_end_{std::move(on_end)} {
-        if (is_live(files_) || rundir::is_unwatched(files_))
+        if (is_live(files_) || files_.is_unattended())
             page_ = std::make_unique<PageWatch>(loop, context.home.state_page(files_.number), [this] { look(); });
     }
 
     void look() {
         if (!page_) return end(files_.lifecycle());
+        page_->follow_name();
         const auto seen = page_->seen();
-        const auto life = page_->read().lifecycle;
+        const auto state = page_->read();
+        auto life = state.lifecycle;
+        // the keeper saw it end; whether a shim is to come and say so, or none, more than the page tells
+        if (life.exit_kind == ring::ExitKind::none && state.orphan.kind != ring::ExitKind::none)
+            life = rundir::read_process_files(context_.home, files_.number).lifecycle();
         if (life.run == run_ && life.state == ring::LifeState::finished) return end(life);
         if (life.run > run_ && run_ != 0) return end(ended_run(context_, files_.number, run_));
         page_->arm(seen);

@@ -38,10 +38,14 @@ bool Follower::open() {
         if (!has_page(path)) return false;
     }
     files_watch_.reset();
-    reader_ = ring::Reader::find(rundir::ring_paths(home_, start_.process));
-    if (!reader_) throw std::runtime_error("ring " + home_.ring(start_.process) + " is missing");
+    find_reader();
     page_ = std::make_unique<PageWatch>(loop_, path, [this] { look(); });
     return true;
+}
+
+void Follower::find_reader() {
+    reader_ = ring::Reader::find(rundir::ring_paths(home_, start_.process));
+    if (!reader_) throw std::runtime_error("ring " + home_.ring(start_.process) + " is missing");
 }
 
 void Follower::wait_for_files() {
@@ -60,6 +64,11 @@ void Follower::wait_for_files() {
 
 void Follower::look() {
     if (ended_ || !open()) return;
+    if (page_->follow_name()) {
+        if (tail_) start_.cursor = tail_->cursor();
+        tail_.reset();
+        find_reader();
+    }
     const auto seen = page_->seen();
     lifecycle_ = reader_->refresh().lifecycle;
     if (held_) return watch_for_end(seen);

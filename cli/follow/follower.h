@@ -63,6 +63,7 @@ class Follower {
 
   private:
     bool open();
+    void find_reader();
     void wait_for_files();
     void give_out();
     void give(const ring::Piece& piece);

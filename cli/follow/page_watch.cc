@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -23,20 +24,35 @@ struct PageWatch::Shared {
 };
 
 PageWatch::PageWatch(os::Loop& loop, const std::string& path, std::function<void()> on_change)
-    : shared_{std::make_shared<Shared>()} {
-    shared_->page = ring::StatePage::open(path, os::MappedFile::Access::read);
-    shared_->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!shared_->event) os::throw_errno("eventfd");
-    auto on_event = [this, on_change = std::move(on_change)](short) {
+    : loop_{loop}, path_{path}, on_change_{std::move(on_change)} {
+    open();
+}
+
+PageWatch::~PageWatch() { close(); }
+
+void PageWatch::open() {
+    auto shared = std::make_shared<Shared>();
+    shared->page = ring::StatePage::open(path_, os::MappedFile::Access::read);
+    shared->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!shared->event) os::throw_errno("eventfd");
+    shared_ = std::move(shared);
+    started_ = armed_ = false;
+    event_watch_ = std::make_unique<os::Loop::Watch>(loop_, shared_->event.get(), POLLIN, [this](short) {
         eventfd_t count = 0;
         ::eventfd_read(shared_->event.get(), &count);
         armed_ = false;
-        on_change();
-    };
-    event_watch_ = std::make_unique<os::Loop::Watch>(loop, shared_->event.get(), POLLIN, std::move(on_event));
+        on_change_();
+    });
 }
 
-PageWatch::~PageWatch() {
+bool PageWatch::follow_name() {
+    if (shared_->page.is_at(path_) || ::access(path_.c_str(), F_OK) != 0) return false;
+    close();
+    open();
+    return true;
+}
+
+void PageWatch::close() {
     event_watch_.reset();
     shared_->over = true;
     shared_->orders.fetch_add(1);

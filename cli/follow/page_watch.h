@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "protocol/os/loop.h"
 #include "protocol/ring/state_page.h"
@@ -28,10 +29,18 @@ class PageWatch {
     void arm(std::uint32_t seen);
     /// A copy of the page.
     [[nodiscard]] ring::StateSnapshot read() const;
+    /// Where the run directory was wiped the shim has put another page in the place of this one, and woken all who slept on
+    /// it: watches that one from now on. False if this one bears its name still.
+    bool follow_name();
 
   private:
     struct Shared;
+    void open();
+    void close();
     static void watch(const std::shared_ptr<Shared>& shared);
+    os::Loop& loop_;
+    std::string path_;
+    std::function<void()> on_change_;
     std::shared_ptr<Shared> shared_;
     std::unique_ptr<os::Loop::Watch> event_watch_;
     bool started_ = false;

@@ -37,6 +37,8 @@ Colour colour_of(const json& process) {
     const auto state = field(process, "state");
     const auto outcome = field(process, "outcome");
     if (state == "damaged" || outcome == "failed" || outcome == "crashed") return Colour::red;
+    const auto attention = field(process, "attention");
+    if (!attention.empty() && attention != "none") return Colour::yellow;
     if (state == "running") return Colour::green;
     if (state != "finished") return Colour::yellow;
     return outcome == "killed" || outcome == "unknown" ? Colour::yellow : Colour::dim;
@@ -49,11 +51,12 @@ std::string living_on(const json& process) {
     return ", " + std::to_string(count) + (count == 1 ? " lives on" : " live on");
 }
 
-/// What `ls` shows under STATE: of a finished one, how it ended.
+/// What `ls` shows under STATE: of a finished one, how it ended; of one that wants a look, why.
 std::string state_word(const json& process) {
     const auto outcome = field(process, "outcome");
+    const auto attention = field(process, "attention");
     if (finished(process) && !outcome.empty()) return outcome + living_on(process);
-    return field(process, "state") + (process.contains("unwatched") ? ", unwatched" : "");
+    return attention.empty() || attention == "none" ? field(process, "state") : attention;
 }
 
 std::string exit_word(const json& process) {
@@ -199,6 +202,7 @@ std::string status_text(const json& status) {
     lines.add("memory", memory(status, "memory_kib"));
     lines.add("log", status.contains("log") ? log_text(status["log"]) : "");
     lines.add("damage", field(process, "damage"));
+    lines.add("attention", field(process, "attention") == "none" ? "" : field(process, "attention"));
     return lines.take() + section(status, "runs", "runs", runs_text) +
            section(status, "tree", "tree", tree_text) + section(status, "events", "events", events_text);
 }
@@ -221,6 +225,12 @@ std::string hub_text(const json& status) {
     lines.add("sandbox", field(status, "sandbox"));
     for (const auto& problem : status.value("settings_problems", json::array()))
         lines.add("problem", printable(problem.get<std::string>()));
+    const auto shims = field(status, "outdated_shims");
+    const bool has_old_shims = !shims.empty() && shims != "0";
+    const bool has_old_keeper = field(status, "keeper_outdated") == "true";
+    if (has_old_shims || has_old_keeper)
+        lines.add("outdated", (has_old_shims ? shims + " shims" : "") + (has_old_shims && has_old_keeper ? ", " : "") +
+                                  (has_old_keeper ? "the keeper" : "") + ": pp hub upgrade");
     return lines.take();
 }
 

@@ -117,6 +117,7 @@ class Clearing : public std::enable_shared_from_this<Clearing> {
             }
             context_.registry.forget(process);
             context_.history.forget(process);
+            context_.fleet.forget(process);
             result.cleared.push_back(process);
         }
         context_.worker.post([home = context_.home, result, weak = weak_from_this()]() -> Worker::Then {

@@ -32,6 +32,11 @@ std::uint64_t resolve(const Context& context, const Target& target, const Caller
 void refuse_doubtful(const Context& context, const rundir::ProcessFiles& files) {
     const auto doubt = context.registry.doubt(files);
     if (doubt.empty()) return;
+    if (files.held && !files.state && files.page_damage.empty()) {
+        context.fleet.restore_names({files.number});
+        throw Refusal(Refusal::Kind::failed, describe(files) + ": its state page has been removed from the run directory; its "
+                                                               "shim has been told to put it back: ask again");
+    }
     throw Refusal(Refusal::Kind::failed, describe(files) + " is damaged, and whether it runs is not known: " +
                                              doubt + "; stop it, clear it, and start it anew");
 }

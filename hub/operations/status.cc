@@ -71,9 +71,10 @@ Call get_status(Context& context, const Target& target, const Caller& caller, On
                                          rundir::process_id(process) + " was cleared meanwhile"));
             StatusResult result;
             result.process = context.registry.refresh(process);
+            if (has_live_main(result.process)) context.fleet.look_at(process);
             const auto life = result.process.lifecycle();
             const auto doubt = context.registry.doubt(result.process);
-            result.why = rundir::explanation(result.process);
+            result.why = rundir::why(result.process);
             if (!doubt.empty()) result.why = "is damaged, and whether it runs is not known: " + doubt;
             if (const auto trouble = context.fleet.trouble(process); !trouble.empty())
                 result.why += "; " + trouble;

@@ -37,7 +37,8 @@ const rundir::ProcessFiles& Registry::refresh(std::uint64_t number) {
 const rundir::ProcessFiles& Registry::look(std::uint64_t number) {
     auto& files = files_.at(number);
     try {
-        if (files.damage.empty()) {
+        const bool may_be_unattended = !files.held && has_live_main(files);  // then more than the page has to be read
+        if (files.damage.empty() && !may_be_unattended) {
             files.state = ring::find_state(home_.state_page(number));
             put_row(files);
             return files;

@@ -1,10 +1,13 @@
 #include "hub/shims/fleet.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <utility>
 #include <vector>
 
+#include "hub/shims/shim_process.h"
+#include "hub/shims/succession.h"
 #include "hub/token.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
@@ -14,13 +17,17 @@
 namespace pp::hub {
 namespace {
 
+using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kBeginLimit{15};      // from asking for a shim to the run's first event, besides the grace
-constexpr seconds kAnswerLimit{10};     // beyond the grace that a command itself may take
+// Whatever is asked of one that hangs is still answered, by the one that comes in its place.
+constexpr seconds kBeginLimit = 2 * kPatience + seconds{10};  // from asking for a shim to the run's first event, besides the grace
+constexpr seconds kAnswerLimit = kPatience + seconds{10};     // beyond the grace that a command itself may take
 constexpr seconds kInputPatience{10};   // for a process to read its stdin; then its sender is told that it does not
 constexpr seconds kSuccessionLimit{2};  // for the keeper to tell that it started a successor
+constexpr seconds kWorthSaying{1};      // of silence
+constexpr seconds kNameLimit{2};        // for shims to put back what was removed from the run directory
 
 }  // namespace
 
@@ -42,7 +49,9 @@ Fleet::Fleet(Parts parts, wire::Context& context, std::uint64_t epoch)
               parts.home,
               parts.log,
               {[this](std::uint64_t process, KeeperClient::Gone how) { on_shim_gone(process, how); },
-               [this] { on_keeper_lost(); }}},
+               [this] { on_keeper_lost(); }},
+              {}},
+      name_limit_{parts.loop, [this] { note_named(0); }},
       roster_{parts.loop,
               parts.log,
               parts.home.shims_socket(),
@@ -51,60 +60,92 @@ Fleet::Fleet(Parts parts, wire::Context& context, std::uint64_t epoch)
               {[this](std::uint64_t process) { return parts_.history.last_event(process); },
                [this](std::uint64_t process) { on_hello(process); },
                [this](std::uint64_t process, const rundir::Event& event) { on_event(process, event); },
-               [this](std::uint64_t process) { on_death(process); }}} {}
+               [this](std::uint64_t process) { on_death(process); },
+               [this](std::uint64_t process) { on_hung(process); }}} {}
 
 Fleet::~Fleet() = default;
 
 // Finding
 // --------------------------------------------------------------------------------------------------------------
 
-void Fleet::adopt() {
+void Fleet::adopt(std::function<void()> then) {
     keeper_.connect_if_there();
     bool any_lives = false;
+    std::vector<std::uint64_t> nameless;
     for (const auto process : parts_.registry.numbers()) {
         const auto& files = parts_.registry.files(process);
         any_lives |= files.held;
-        if (files.held)
-            kick(process);
-        else if (needs_shim(files))
-            want_shim(process);
+        const bool has_page = files.state || !files.page_damage.empty();
+        if (files.held && (!kick(process) || !has_page)) nameless.push_back(process);
+        if (!files.held && needs_shim(files)) want_shim(process);
     }
     if (any_lives) keeper_.ensure();
+    then_adopted_ = std::move(then);
+    restore_names(nameless);
+    if (!nameless_.empty()) return name_limit_.set(kNameLimit);
+    note_named(0);
 }
 
-/// Tells the shim that a hub listens. One that cannot be reached now will say Hello by itself: it binds its
-/// socket before it reads hub.epoch.
-void Fleet::kick(std::uint64_t process) {
+/// Of 0: the time is over.
+void Fleet::note_named(std::uint64_t process) {
+    nameless_.erase(process);
+    if (process == 0) nameless_.clear();
+    if (!nameless_.empty()) return;
+    name_limit_.clear();
+    if (const auto then = std::exchange(then_adopted_, nullptr)) then();
+}
+
+/// A shim says Hello when it has done that. One of before there was this does not hear it, and neither does one that hangs: that
+/// is found when somebody asks for it.
+void Fleet::restore_names(const std::vector<std::uint64_t>& processes) {
+    if (processes.empty()) return;
+    const auto pids = find_shim_pids();
+    for (const auto process : processes) {
+        const auto shim = find_shim_among(pids, parts_.home, process, 0);
+        if (!shim || !call_to_restore_names(*shim)) continue;
+        parts_.log.say(rundir::process_id(process) + ": its page or socket was removed from the run directory; its shim (pid " +
+                       std::to_string(shim->pid()) + ") puts it back");
+        nameless_.insert(process);
+    }
+    parts_.on_names_gone();
+}
+
+/// Tells the shim that a hub listens. False if it has no socket: one that is just starting will say Hello by itself, for it
+/// binds its socket before it reads hub.epoch.
+bool Fleet::kick(std::uint64_t process) {
     try {
         const auto socket = os::find_seqpacket(parts_.home.shim_socket(process));
-        if (!socket) return;
+        if (!socket) return false;
         wire::Kick kick;
         kick.epoch = epoch_;
         os::send_message(socket->get(), {reinterpret_cast<const std::byte*>(&kick), sizeof kick});
     } catch (const std::exception& error) {
         parts_.log.say(rundir::process_id(process) + " could not be told of this hub: " + error.what());
     }
+    return true;
 }
 
 /// Its run has not ended as far as anybody recorded, its pipes may hold output still, or what it started lives on.
 bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
-    if (files.held || !files.launch || !files.state || !files.state->this_boot) return false;
+    if (files.held || !files.launch || !files.page_damage.empty()) return false;
+    if (files.state && !files.state->this_boot) return false;
     const auto life = files.lifecycle();
-    return life.run > 0 &&
-           (life.exit_kind == ring::ExitKind::none || life.drained == 0 || life.descendants > 0);
+    const bool has_ended = life.run == 0 || life.exit_kind != ring::ExitKind::none;
+    if (!files.state) return !has_ended;  // its page went with all of us; main was seen
+    return life.run > 0 && (!has_ended || life.drained == 0 || life.descendants > 0);
 }
 
 /// For what lives without one.
 void Fleet::want_shim(std::uint64_t process) {
     if (roster_.presence(process) != Roster::Presence::absent || parts_.registry.has_forgotten(process)) return;
     const auto& files = parts_.registry.refresh(process);
-    if (files.held) return kick(process);
+    if (files.held) return call_for(process);
     if (const auto doubt = parts_.registry.doubt(files); !doubt.empty())
         return roster_.give_up(process, "it has no shim, and gets none: " + doubt);
     if (!needs_shim(files))
         return roster_.give_up(process, "it has no shim, and none is needed: it has ended");
     keeper_.spawn(process, true, [this, process](int error, const std::string& problem) {
-        if (error == 0 || error == EALREADY) return;
+        if (error == 0 || error == EALREADY) return await_hello(process);
         const std::string why =
             "no shim could be started for it: " + (problem.empty() ? os::error_text(error) : problem);
         given_up_[process] = why;
@@ -114,6 +155,66 @@ void Fleet::want_shim(std::uint64_t process) {
     });
 }
 
+// Who hangs
+// ------------------------------------------------------------------------------------------------------------
+
+void Fleet::look_at(std::uint64_t process) {
+    if (roster_.presence(process) == Roster::Presence::absent && parts_.registry.files(process).held) return call_for(process);
+    roster_.ping(process);
+}
+
+/// It lives, and has not said Hello to this hub.
+void Fleet::call_for(std::uint64_t process) {
+    if (roster_.presence(process) != Roster::Presence::absent) return;
+    kick(process);
+    await_hello(process);
+}
+
+/// It should say Hello soon. Where it has no socket when it has had time to make one, that was removed.
+void Fleet::await_hello(std::uint64_t process) {
+    if (roster_.presence(process) != Roster::Presence::absent) return;
+    auto& patience = awaited_[process];
+    const auto call_again = [this, process] {
+        if (kick(process))
+            parts_.on_names_gone();  // ours may be: it would not find us then
+        else
+            restore_names({process});
+    };
+    if (!patience)
+        patience = std::make_unique<Patience>(
+            parts_.loop, kPatience, Patience::Callbacks{call_again, [this, process] { look_for_hanging(process); }});
+    patience->begin();
+}
+
+void Fleet::on_hung(std::uint64_t process) {
+    end_hanging(process, find_shim(parts_.home, process, roster_.shim_pid(process), keeper_.keeper_pid()),
+                "was asked and did not answer");
+}
+
+/// One that hangs before it says Hello: in the middle of a take-over, or since before this hub.
+void Fleet::look_for_hanging(std::uint64_t process) {
+    awaited_.erase(process);
+    end_hanging(process, find_shim_among(find_shim_pids(), parts_.home, process, keeper_.keeper_pid()),
+                "should have said Hello and did not");
+}
+
+/// The keeper reaps it and starts its successor; where that does not know it, on_death asks for one.
+void Fleet::end_hanging(std::uint64_t process, std::optional<os::PidFd> shim, const std::string& why) {
+    const auto id = rundir::process_id(process);
+    if (!shim) return parts_.log.say(id + ": its shim " + why + ", and cannot be found");
+    parts_.log.say(id + ": its shim (pid " + std::to_string(shim->pid()) + ") " + why + ": it hangs, and is killed");
+    shim->send_signal(SIGKILL);
+    if (roster_.shim_pid(process) == shim->pid()) return;  // its death is seen there
+    Hunted& hunted = hunted_[process];
+    hunted.death.reset();
+    hunted.shim = std::move(*shim);
+    hunted.death = std::make_unique<EventLoop::Watch>(parts_.loop, hunted.shim.get(), EventLoop::Watch::For::reading,
+                                                      [this, process] {
+                                                          hunted_.erase(process);
+                                                          on_death(process);
+                                                      });
+}
+
 // What shims say
 // -------------------------------------------------------------------------------------------------------
 
@@ -121,8 +222,11 @@ void Fleet::on_hello(std::uint64_t process) {
     if (parts_.registry.has_forgotten(process)) return;
     orphaned_.erase(process);
     given_up_.erase(process);
+    awaited_.erase(process);
     keeper_.ensure();  // a shim without a keeper has nobody to succeed it
     parts_.registry.refresh(process);
+    note_named(process);
+    end_upgrade(process, "");
     check_begun(process);
     if (const auto found = begins_.find(process); found != begins_.end()) {
         found->second->spawned = false;  // it took over what lived instead, so the run has to be asked for
@@ -155,28 +259,38 @@ void Fleet::on_death(std::uint64_t process) {
     timer->set(kSuccessionLimit);
 }
 
-/// Nothing is to be done for one that has a successor: that says Hello.
+/// One that has a successor, which is about to say Hello, is waited for if somebody asks for it.
 void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
-    if (how == KeeperClient::Gone::succeeded) return;
+    if (how == KeeperClient::Gone::succeeded) {
+        if (roster_.is_asked(process) || begins_.contains(process) || successions_.contains(process)) await_hello(process);
+        return;
+    }
     orphaned_.erase(process);
+    awaited_.erase(process);
     if (parts_.registry.has_forgotten(process)) return;
     parts_.history.catch_up(process);
     if (!parts_.registry.knows(process)) return;
-    if (how == KeeperClient::Gone::given_up) {
-        const std::string why = "its shim failed to come up three times; see " + parts_.home.log("shim");
-        given_up_[process] = why;
-        parts_.log.say(rundir::process_id(process) + ": " + why);
-        parts_.history.note(HubEventKind::shim_given_up, process, why);
-        parts_.registry.refresh(process);
-        roster_.give_up(process, why);
-        return end_begin(process, why);
-    }
+    if (how == KeeperClient::Gone::given_up) return on_given_up(process);
     parts_.registry.refresh(process);
+    end_upgrade(process, "it has ended meanwhile");
     check_begun(process);
     if (begins_.contains(process))
         advance(process);
     else
         roster_.give_up(process, "it has ended meanwhile");
+}
+
+/// What there is to say is in a file, for whoever looks. Where a shim lives all the same, only those that tried to take its
+/// place have failed.
+void Fleet::on_given_up(std::uint64_t process) {
+    const auto& files = parts_.registry.refresh(process);
+    if (files.held) return call_for(process);
+    const auto why = files.given_up ? files.given_up->why
+                                    : "its shim failed to come up three times; see " + parts_.home.log("shim");
+    parts_.log.say(rundir::process_id(process) + ": " + why);
+    roster_.give_up(process, why);
+    end_upgrade(process, why);
+    end_begin(process, why);
 }
 
 /// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep.
@@ -216,7 +330,7 @@ void Fleet::advance(std::uint64_t process) {
                 "its shim is of a newer pp, which this hub cannot command; restart the hub with that "
                 "version");
         case Roster::Presence::leaving:
-            return;  // it goes on when the keeper says that the shim is gone
+            return roster_.ping(process);  // it goes on when the keeper says that the shim is gone
         case Roster::Presence::connected: {
             if (begin.sent || begin.spawned) return;
             begin.sent = true;
@@ -237,8 +351,9 @@ void Fleet::advance(std::uint64_t process) {
         case Roster::Presence::absent:
             break;
     }
-    if (begin.sent || begin.spawning) return;  // a successor says Hello
-    if (parts_.registry.refresh(process).held) return kick(process);
+    if (begin.spawning) return;
+    if (begin.sent) return await_hello(process);  // a successor says Hello
+    if (parts_.registry.refresh(process).held) return call_for(process);
     spawn_for(process);
 }
 
@@ -249,11 +364,11 @@ void Fleet::spawn_for(std::uint64_t process) {
         const auto found = begins_.find(process);
         if (found == begins_.end()) return;
         found->second->spawning = false;
-        if (error == EALREADY) return;  // an old shim is about to go, or to say Hello
-        if (error != 0)
+        if (error != 0 && error != EALREADY)
             return end_begin(
                 process, problem.empty() ? "no shim could be started: " + os::error_text(error) : problem);
-        found->second->spawned = true;
+        found->second->spawned = error == 0;
+        await_hello(process);  // of the new one, or of an old one that is about to go, or to say Hello
     });
 }
 
@@ -316,6 +431,12 @@ void Fleet::resize(std::uint64_t process, wire::Resize resize, Roster::OnAnswer 
 }
 
 std::string Fleet::trouble(std::uint64_t process) const {
+    const auto awaited = awaited_.find(process);
+    const auto silence = std::max(roster_.silent_for(process),
+                                  awaited == awaited_.end() ? milliseconds{0} : awaited->second->waited());
+    if (silence >= kWorthSaying)
+        return "its shim has not answered for " + std::to_string(duration_cast<seconds>(silence).count()) +
+               " s; if it does not within " + std::to_string(kPatience.count()) + " s it is replaced, which the program does not notice";
     if (const auto found = given_up_.find(process); found != given_up_.end()) return found->second;
     if (roster_.presence(process) == Roster::Presence::newer)
         return "its shim is of a newer pp: it is shown and left running, and cannot be commanded by this hub";

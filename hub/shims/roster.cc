@@ -33,9 +33,12 @@ struct Roster::Shim {
     std::string peer;
     int pid = 0;
     std::uint32_t protocol = 0;
+    std::string version;
     bool leaving = false;
     std::optional<os::PidFd> pid_fd;
     std::unique_ptr<EventLoop::Watch> death;
+    std::unique_ptr<Patience> patience;
+    std::uint64_t frames = 0;  ///< that came from it
 };
 
 struct Roster::Pending {
@@ -55,11 +58,12 @@ struct Roster::Watcher {
 };
 
 Roster::Roster(EventLoop& loop, const Log& log, const std::string& socket_path, wire::Context& context,
-               std::uint64_t epoch, Callbacks callbacks)
+               std::uint64_t epoch, Callbacks callbacks, std::chrono::milliseconds patience)
     : loop_{loop},
       log_{log},
       epoch_{epoch},
       callbacks_{std::move(callbacks)},
+      patience_{patience},
       channel_{wire::Channel::router(context, socket_path)},
       watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}} {
     loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] { return !alive.expired() && drain(); });
@@ -88,6 +92,8 @@ void Roster::on_frame(const wire::Frame& frame) {
         return;  // of a shim that has been succeeded, or of nobody: a Hello comes first
     const auto process = known->second;
     Shim& shim = *shims_.at(process);
+    shim.patience->end();  // whatever it says, it lives
+    ++shim.frames;
     switch (type) {
         case wire::EventMessage::kType:
             return callbacks_.on_event(process, wire::decode<wire::EventMessage>(frame.bytes).event);
@@ -96,7 +102,7 @@ void Roster::on_frame(const wire::Frame& frame) {
         case wire::Output::kType:
             return on_output_message(process, wire::decode<wire::Output>(frame.bytes).tail);
         case wire::Bye::kType:
-            return on_bye(shim);
+            return on_bye(shim, wire::decode<wire::Bye>(frame.bytes).hand_over);
         case wire::Pong::kType:
             return;
         default:
@@ -114,12 +120,18 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
         log_.say(rundir::process_id(hello.process) + ": " + error.what());
     }
     auto& slot = shims_[hello.process];
+    if (slot && slot->peer == peer && slot->pid == hello.pid) return welcome(*slot);  // something of it has changed
     if (slot) processes_.erase(slot->peer);
     slot = std::make_unique<Shim>();
     slot->process = hello.process;
     slot->peer = peer;
     slot->pid = hello.pid;
     slot->protocol = hello.protocol;
+    slot->version = hello.version;
+    slot->patience = std::make_unique<Patience>(
+        loop_, patience_,
+        Patience::Callbacks{[this, &shim = *slot] { say(shim, wire::Ping{next_token_++}); },
+                            [this, process = hello.process] { on_silence(process); }});
     slot->pid_fd = std::move(pid_fd);
     processes_[peer] = hello.process;
     if (slot->pid_fd) {
@@ -133,12 +145,7 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
                  "), which this hub cannot command; it is left running");
         return callbacks_.on_hello(hello.process);
     }
-    wire::Welcome welcome;
-    welcome.epoch = epoch_;
-    welcome.from_event = callbacks_.last_event(hello.process) + 1;
-    say(*slot, welcome);
-    callbacks_.on_hello(hello.process);
-    arm_watch(hello.process);
+    welcome(*slot);
     std::vector<std::uint64_t> lost;
     for (auto& [token, pending] : pending_) {
         if (pending->process != hello.process) continue;
@@ -148,6 +155,16 @@ void Roster::on_hello(const std::string& peer, const wire::Hello& hello) {
             transmit(*pending);
     }
     for (const auto token : lost) finish(token, Answer{Answer::Kind::lost, "", 0, ""});
+}
+
+void Roster::welcome(const Shim& shim) {
+    const auto process = shim.process;
+    wire::Welcome message;
+    message.epoch = epoch_;
+    message.from_event = callbacks_.last_event(process) + 1;
+    say(shim, message);
+    callbacks_.on_hello(process);
+    arm_watch(process);
 }
 
 void Roster::on_shim_ended(std::uint64_t process, int pid) {
@@ -160,12 +177,21 @@ void Roster::on_shim_ended(std::uint64_t process, int pid) {
     callbacks_.on_death(process);
 }
 
-void Roster::on_bye(Shim& shim) {
+/// What it has said may lie here unread, if it was us who did not come to read it.
+void Roster::on_silence(std::uint64_t process) {
+    const auto frames = shims_.at(process)->frames;
+    while (drain()) {
+    }
+    const auto shim = shims_.find(process);
+    if (shim != shims_.end() && shim->second->frames == frames) callbacks_.on_hung(process);
+}
+
+void Roster::on_bye(Shim& shim, bool hands_over) {
     const bool starting = std::any_of(pending_.begin(), pending_.end(), [&](const auto& entry) {
         return entry.second->process == shim.process && entry.second->sent &&
                std::holds_alternative<wire::StartRun>(entry.second->command);
     });
-    if (!starting)
+    if (!starting && !hands_over)
         shim.leaving = true;  // a StartRun that crossed the Bye is seen before the Release: the shim stays
     wire::Release release;
     release.epoch = epoch_;
@@ -225,6 +251,35 @@ void Roster::transmit(Pending& pending) {
     pending.may_repeat = may_repeat(pending.command, shim->second->protocol);
     pending.sent =
         std::visit([&](const auto& message) { return say(*shim->second, message); }, pending.command);
+    expect_life(*shim->second);
+}
+
+void Roster::ping(std::uint64_t process) {
+    const auto shim = shims_.find(process);
+    if (shim != shims_.end() && presence(process) != Presence::newer) expect_life(*shim->second);
+}
+
+/// What was asked may take minutes; the Ping behind it does not.
+void Roster::expect_life(Shim& shim) {
+    if (shim.patience->is_on()) return;
+    say(shim, wire::Ping{next_token_++});
+    shim.patience->begin();
+}
+
+std::chrono::milliseconds Roster::silent_for(std::uint64_t process) const {
+    const auto shim = shims_.find(process);
+    return shim == shims_.end() ? std::chrono::milliseconds{0} : shim->second->patience->waited();
+}
+
+bool Roster::hand_over(std::uint64_t process) {
+    const auto shim = shims_.find(process);
+    if (shim == shims_.end() || presence(process) == Presence::newer || shim->second->protocol < wire::kHandOverSince)
+        return false;
+    wire::HandOver order;
+    order.epoch = epoch_;
+    if (!say(*shim->second, order)) return false;
+    expect_life(*shim->second);
+    return true;
 }
 
 bool Roster::has_input_under_way(std::uint64_t process) const {
@@ -266,6 +321,11 @@ void Roster::finish(std::uint64_t token, const Answer& answer) {
     if (was_input) send_next_input(process);
 }
 
+bool Roster::is_asked(std::uint64_t process) const {
+    return std::any_of(pending_.begin(), pending_.end(),
+                       [&](const auto& entry) { return entry.second->process == process; });
+}
+
 void Roster::give_up(std::uint64_t process, const std::string& why) {
     std::vector<std::uint64_t> tokens;
     for (const auto& [token, pending] : pending_) {
@@ -278,6 +338,7 @@ Subscription Roster::on_output(std::uint64_t process, std::uint64_t cursor, std:
     const auto id = next_token_++;
     watchers_[process][id] = {cursor, std::move(callback)};
     arm_watch(process);
+    ping(process);  // who waits for output should not wait for one that hangs
     return Subscription{[this, alive = std::weak_ptr<char>{alive_}, process, id] {
         if (alive.expired()) return;
         const auto of_process = watchers_.find(process);
@@ -341,6 +402,17 @@ std::set<int> Roster::shim_pids() const {
 int Roster::shim_pid(std::uint64_t process) const {
     const auto shim = shims_.find(process);
     return shim == shims_.end() ? 0 : shim->second->pid;
+}
+
+std::string Roster::shim_version(std::uint64_t process) const {
+    const auto shim = shims_.find(process);
+    return shim == shims_.end() ? "" : shim->second->version;
+}
+
+std::vector<std::uint64_t> Roster::processes() const {
+    std::vector<std::uint64_t> found;
+    for (const auto& [process, shim] : shims_) found.push_back(process);
+    return found;
 }
 
 template <class Message>

@@ -9,9 +9,11 @@
 #include <set>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "hub/event_loop.h"
 #include "hub/log.h"
+#include "hub/shims/patience.h"
 #include "hub/shims/subscription.h"
 #include "protocol/os/pid_fd.h"
 #include "protocol/rundir/event_log.h"
@@ -32,10 +34,11 @@ class Roster {
         std::function<void(std::uint64_t process)> on_hello;
         std::function<void(std::uint64_t process, const rundir::Event&)> on_event;
         std::function<void(std::uint64_t process)> on_death;  ///< the shim has ended, in order or not
+        std::function<void(std::uint64_t process)> on_hung;   ///< it was asked, and has been silent for too long
     };
 
     Roster(EventLoop& loop, const Log& log, const std::string& socket_path, wire::Context& context,
-           std::uint64_t epoch, Callbacks callbacks);
+           std::uint64_t epoch, Callbacks callbacks, std::chrono::milliseconds patience = kPatience);
     ~Roster();
 
     using Command = std::variant<wire::StartRun, wire::Stop, wire::Signal, wire::Input, wire::Resize>;
@@ -56,6 +59,8 @@ class Roster {
     /// The token is filled in. Of Inputs to a process one is under way at a time; one that finds no room within the limit is
     /// taken back, and done with a count of 0.
     void send(std::uint64_t process, Command command, std::chrono::milliseconds limit, OnAnswer on_answer);
+    /// Something waits for an answer of its shim.
+    [[nodiscard]] bool is_asked(std::uint64_t process) const;
     /// There will be no shim to answer what was asked.
     void give_up(std::uint64_t process, const std::string& why);
 
@@ -63,6 +68,13 @@ class Roster {
     Subscription on_output(std::uint64_t process, std::uint64_t cursor, std::function<void()> callback);
 
     void acknowledge(std::uint64_t process, std::uint64_t number);
+
+    /// Asks a connected shim whether it is there. Commands do so by themselves.
+    void ping(std::uint64_t process);
+    /// For how long a shim that was asked has been silent.
+    [[nodiscard]] std::chrono::milliseconds silent_for(std::uint64_t process) const;
+    /// Asks it to make room for a successor. False if it does not know how to, or is not there.
+    bool hand_over(std::uint64_t process);
 
     enum class Presence {
         absent,
@@ -72,7 +84,10 @@ class Roster {
     };
     [[nodiscard]] Presence presence(std::uint64_t process) const;
     [[nodiscard]] int shim_pid(std::uint64_t process) const;
+    /// Of its program, as it says; empty if it is not there.
+    [[nodiscard]] std::string shim_version(std::uint64_t process) const;
     [[nodiscard]] std::set<int> shim_pids() const;
+    [[nodiscard]] std::vector<std::uint64_t> processes() const;
     [[nodiscard]] std::size_t size() const { return shims_.size(); }
 
   private:
@@ -85,11 +100,14 @@ class Roster {
     bool drain();
     void on_frame(const wire::Frame& frame);
     void on_hello(const std::string& peer, const wire::Hello& hello);
+    void welcome(const Shim& shim);
     void on_done(std::uint64_t process, const wire::Done& done);
     void on_output_message(std::uint64_t process, std::uint64_t tail);
-    void on_bye(Shim& shim);
+    void on_silence(std::uint64_t process);
+    void on_bye(Shim& shim, bool hands_over);
     void on_shim_ended(std::uint64_t process, int pid);
     static std::string why_not(const Shim& shim, const Command& command);
+    void expect_life(Shim& shim);
     void transmit(Pending& pending);
     [[nodiscard]] bool has_input_under_way(std::uint64_t process) const;
     void send_next_input(std::uint64_t process);
@@ -103,6 +121,7 @@ class Roster {
     const Log& log_;
     std::uint64_t epoch_;
     Callbacks callbacks_;
+    std::chrono::milliseconds patience_;
     wire::Channel channel_;
     EventLoop::Watch watch_;
     std::map<std::uint64_t, std::unique_ptr<Shim>> shims_;

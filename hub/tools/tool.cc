@@ -31,7 +31,8 @@ const std::vector<Tool>& tools() {
                                              stop_tool(),       restart_tool(),       get_output_tool(),
                                              search_logs_tool(), send_input_tool(), get_log_paths_tool(),
                                              resize_pty_tool(), clear_tool(),         shutdown_tool(),
-                                             hub_status_tool(), hub_stop_tool(),      events_tool()};
+                                             hub_status_tool(), hub_stop_tool(),      hub_upgrade_tool(),
+                                             events_tool()};
     return kTools;
 }
 

@@ -20,6 +20,7 @@ Tool shutdown_tool();
 Tool hub_status_tool();
 Tool hub_stop_tool();
 Tool events_tool();
+Tool hub_upgrade_tool();
 
 /// Schemas that several share.
 nlohmann::json process_schema();

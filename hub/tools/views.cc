@@ -77,6 +77,8 @@ json hub_view(const HubStatus& status) {
             {"processes", status.processes},
             {"shims", status.shims},
             {"keeper_pid", status.keeper_pid == 0 ? json{} : json(status.keeper_pid)},
+            {"outdated_shims", status.outdated_shims},
+            {"keeper_outdated", status.is_keeper_outdated},
             {"port", status.port == 0 ? json{} : json(status.port)},
             {"port_problem", text_or_null(status.port_problem)},
             {"history_problem", text_or_null(status.history_problem)},
@@ -131,6 +133,7 @@ std::string process_line(const rundir::ProcessFiles& files) {
         text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
                 " alive";
     if (const auto damage = rundir::damage_of(files); !damage.empty()) text += ", damaged: " + damage;
+    if (const auto trouble = rundir::trouble(files); !trouble.empty()) text += ", " + trouble;
     if (files.launch) text += " — " + files.launch->command + " in " + files.launch->working_directory;
     return text;
 }
@@ -161,12 +164,20 @@ std::string status_text(const StatusResult& status) {
     return text + "\n";
 }
 
+std::string outdated_text(const HubStatus& status) {
+    if (status.outdated_shims == 0 && !status.is_keeper_outdated) return "";
+    std::string who = status.outdated_shims > 0 ? std::to_string(status.outdated_shims) + " shims" : "";
+    if (status.is_keeper_outdated) who += who.empty() ? "the keeper" : " and the keeper";
+    return "of another build: " + who + "; 'pp hub upgrade' hands over to this one, and no process notices";
+}
+
 std::string hub_text(const HubStatus& status) {
     std::string text = "pp-hub " + status.version + ", pid " + std::to_string(status.pid) + ", " +
                        std::to_string(status.processes) + " processes, " + std::to_string(status.shims) +
                        " shims";
     text += status.mcp_url.empty() ? "\nno TCP port: " + status.port_problem : "\nMCP at " + status.mcp_url;
     if (!status.mcp_socket.empty()) text += "\nand on " + status.mcp_socket;
+    if (const auto outdated = outdated_text(status); !outdated.empty()) text += "\n" + outdated;
     if (!status.history_problem.empty()) text += "\nhistory: " + status.history_problem;
     for (const auto& problem : status.settings_problems) text += "\nconfiguration: " + problem;
     if (!status.sandbox.empty()) text += "\nsandbox: " + status.sandbox;

@@ -83,19 +83,27 @@ void PidFd::reap() const {
 
 std::optional<ExitStatus> find_exit_of_child(pid_t pid, rusage* usage) { return find_exit(P_PID, pid, usage); }
 
-std::optional<ExitStatus> find_exit_of_stranger(const PidFd& process, std::uint64_t start_time) {
+std::optional<ExitStatus> find_exit_of_zombie(const PidFd& process, std::uint64_t start_time) {
     const auto first = find_proc_stat(process.pid());
+    const bool may_look = may_look_into(process.pid());
     const auto again = first ? find_proc_stat(process.pid()) : std::nullopt;
-    if (again && first->state == 'Z' && first->start_time == start_time && again->start_time == start_time &&
-        first->exit_code)
-        return ExitStatus::from_wait_status(*first->exit_code);
+    if (!again || first->start_time != start_time || again->start_time != start_time) return std::nullopt;
+    if (first->state != 'Z' || !first->exit_code) return std::nullopt;
+    if (*first->exit_code == 0 && !may_look) return std::nullopt;
+    return ExitStatus::from_wait_status(*first->exit_code);
+}
 
+std::optional<ExitStatus> find_exit_of_reaped(const PidFd& process) {
     PidFdInfo info{};
     info.mask = kPidFdInfoExit;
     const unsigned long request = _IOWR(0xFF, 11, PidFdInfo);
-    if (::ioctl(process.get(), request, &info) == 0 && (info.mask & kPidFdInfoExit) != 0)
-        return ExitStatus::from_wait_status(info.exit_code);
-    return std::nullopt;
+    if (::ioctl(process.get(), request, &info) != 0 || (info.mask & kPidFdInfoExit) == 0) return std::nullopt;
+    return ExitStatus::from_wait_status(info.exit_code);
+}
+
+std::optional<ExitStatus> find_exit_of_stranger(const PidFd& process, std::uint64_t start_time) {
+    const auto status = find_exit_of_zombie(process, start_time);
+    return status ? status : find_exit_of_reaped(process);
 }
 
 }  // namespace pp::os

@@ -61,8 +61,14 @@ class PidFd {
 /// runs, or if it is not our child.
 std::optional<ExitStatus> find_exit_of_child(pid_t pid, rusage* usage = nullptr);
 
-/// How a process ended that is not our child, by whatever way this kernel has: the zombie's own stat line (same uid;
-/// start time checked before and after), else PIDFD_GET_INFO of Linux >= 6.15, which answers once it is reaped.
+/// How a process ended that is not our child, read from the zombie's own stat line (any kernel, its start time checked before
+/// and after). Nothing once it has been reaped, and for one that we may not look into: for that the kernel writes 0.
+std::optional<ExitStatus> find_exit_of_zombie(const PidFd& process, std::uint64_t start_time);
+
+/// How it ended, once somebody has reaped it: PIDFD_GET_INFO of Linux >= 6.15. Nothing before, and from an older kernel.
+std::optional<ExitStatus> find_exit_of_reaped(const PidFd& process);
+
+/// By whatever way this kernel has.
 std::optional<ExitStatus> find_exit_of_stranger(const PidFd& process, std::uint64_t start_time);
 
 }  // namespace pp::os

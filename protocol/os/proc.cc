@@ -2,10 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -39,12 +39,12 @@ struct CloseDir {
 };
 
 /// Names in a directory that are numbers, as /proc has them.
-std::vector<pid_t> numbered_entries(const std::string& path) {
-    std::vector<pid_t> found;
+std::vector<int> numbered_entries(const std::string& path) {
+    std::vector<int> found;
     const std::unique_ptr<DIR, CloseDir> dir{::opendir(path.c_str())};
     if (!dir) return found;
     while (const dirent* entry = ::readdir(dir.get())) {
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') found.push_back(number<pid_t>(entry->d_name));
+        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') found.push_back(number<int>(entry->d_name));
     }
     return found;
 }
@@ -103,6 +103,23 @@ std::vector<pid_t> children_of(pid_t pid) {
     return listed ? children : children_by_scan(pid);
 }
 
+std::vector<int> open_descriptors(pid_t pid) { return numbered_entries("/proc/" + std::to_string(pid) + "/fd"); }
+
+bool may_look_into(pid_t pid) {
+    char target = 0;
+    const auto path = "/proc/" + std::to_string(pid) + "/exe";
+    return ::readlink(path.c_str(), &target, 1) >= 0 || (errno != EACCES && errno != EPERM);
+}
+
+bool blocks_signal(pid_t pid, int signal) {
+    const auto text = find_file_content("/proc/" + std::to_string(pid) + "/status").value_or("");
+    constexpr std::string_view kKey = "\nSigBlk:\t";
+    const auto at = text.find(kKey);
+    std::uint64_t blocked = 0;
+    if (at != std::string::npos) std::from_chars(text.data() + at + kKey.size(), text.data() + text.size(), blocked, 16);
+    return (blocked >> (signal - 1) & 1) != 0;
+}
+
 std::optional<std::string> find_environment_value(pid_t pid, const std::string& name) {
     const auto text = find_file_content("/proc/" + std::to_string(pid) + "/environ");
     if (!text) return std::nullopt;
@@ -113,14 +130,26 @@ std::optional<std::string> find_environment_value(pid_t pid, const std::string& 
     return std::nullopt;
 }
 
-std::optional<std::string> find_program_path(pid_t pid) {
-    std::string path(4096, '\0');
-    const ssize_t size = ::readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), path.data(), path.size());
+std::optional<std::string> find_link(const std::string& path) {
+    std::string target(4096, '\0');
+    const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
     if (size < 0) return std::nullopt;
-    path.resize(static_cast<std::size_t>(size));
+    target.resize(static_cast<std::size_t>(size));
+    return target;
+}
+
+std::optional<std::string> find_program_path(pid_t pid) {
+    auto path = find_link("/proc/" + std::to_string(pid) + "/exe");
     constexpr std::string_view kReplaced = " (deleted)";
-    if (path.ends_with(kReplaced)) path.resize(path.size() - kReplaced.size());
+    if (path && path->ends_with(kReplaced)) path->resize(path->size() - kReplaced.size());
     return path;
+}
+
+std::vector<std::string> find_arguments(pid_t pid) {
+    const auto text = find_file_content("/proc/" + std::to_string(pid) + "/cmdline").value_or("");
+    std::vector<std::string> arguments;
+    for (const auto part : split(text, '\0')) arguments.emplace_back(part);
+    return arguments;
 }
 
 std::string command_line(pid_t pid) {

@@ -33,11 +33,27 @@ std::vector<pid_t> all_pids();
 /// Pids whose parent is `pid`, from /proc/PID/task/*/children; where the kernel has no such file, from a scan of /proc.
 std::vector<pid_t> children_of(pid_t pid);
 
+/// Numbers of its open descriptors; none if it is gone or may not be looked into.
+std::vector<int> open_descriptors(pid_t pid);
+
+/// Whether the system lets us look into it (ptrace(2), PTRACE_MODE_READ_FSCREDS): another user's, and one that is not
+/// dumpable, is refused, and its /proc/PID/stat then says 0 where it will not tell.
+bool may_look_into(pid_t pid);
+
+/// Whether its first thread has this signal blocked, as a program has that takes it by signalfd; false if it is gone.
+bool blocks_signal(pid_t pid, int signal);
+
 /// Value of `name` in the environment that the process was started with; nothing if unset or unreadable.
 std::optional<std::string> find_environment_value(pid_t pid, const std::string& name);
 
+/// What a symbolic link says; nothing if there is none, or it cannot be read.
+std::optional<std::string> find_link(const std::string& path);
+
 /// Path of the program that it executes, as it was then; nothing if that cannot be read.
 std::optional<std::string> find_program_path(pid_t pid);
+
+/// Arguments that it was started with, itself first; none if they cannot be read.
+std::vector<std::string> find_arguments(pid_t pid);
 
 /// Command line with blanks between the arguments, or [comm] where there is none.
 std::string command_line(pid_t pid);

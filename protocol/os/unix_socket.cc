@@ -35,8 +35,8 @@ UniqueFd listen_seqpacket(const std::string& path, int backlog) {
     UniqueFd fd = new_socket();
     ::unlink(path.c_str());
     if (::bind(fd.get(), generic(address), sizeof address) != 0) throw_errno("bind", path);
-    if (::chmod(path.c_str(), 0600) != 0) throw_errno("chmod", path);
     if (::listen(fd.get(), backlog) != 0) throw_errno("listen", path);
+    if (::chmod(path.c_str(), 0600) != 0) throw_errno("chmod", path);  // last: who watches the directory then finds it listening
     return fd;
 }
 

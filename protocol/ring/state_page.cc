@@ -52,21 +52,26 @@ const std::string& this_boot_id() {
 
 }  // namespace
 
-StatePage StatePage::create(const std::string& path, std::uint64_t process, const std::uint8_t (&uuid)[16],
-                            const Geometry& geometry, std::uint64_t tail) {
-    const std::string beside = path + ".new";  // by rename: nobody sees half a page
-    ::unlink(beside.c_str());
+/// A zero page, mapped and locked.
+StatePage StatePage::allocate(const std::string& path) {
+    ::unlink(path.c_str());
     StatePage page;
-    page.fd_.reset(::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!page.fd_) os::throw_errno("open", beside);
+    page.fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!page.fd_) os::throw_errno("open", path);
     // allocated, not only sized: the kernel's store must not meet a full disk
     if (const int error = ::posix_fallocate(page.fd_.get(), 0, kStatePageSize); error != 0) {
-        ::unlink(beside.c_str());
-        os::throw_error(error, "allocate", beside);
+        ::unlink(path.c_str());
+        os::throw_error(error, "allocate", path);
     }
     page.mapping_ = os::MappedFile{page.fd_.get(), 0, kStatePageSize, os::MappedFile::Access::read_write, true};
     page.locked_ = ::mlock(page.mapping_.data(), kStatePageSize) == 0;
+    return page;
+}
 
+StatePage StatePage::create(const std::string& path, std::uint64_t process, const std::uint8_t (&uuid)[16],
+                            const Geometry& geometry, std::uint64_t tail) {
+    const std::string beside = path + ".new";  // by rename: nobody sees half a page
+    StatePage page = allocate(beside);
     StatePageLayout& layout = *page;
     layout.version = kStateVersion;
     layout.size = kStatePageSize;
@@ -108,6 +113,21 @@ StatePage StatePage::from_fd(os::UniqueFd fd, os::MappedFile::Access access) {
     check_identity(*page);
     if (access == os::MappedFile::Access::read_write)
         page.locked_ = ::mlock(page.mapping_.data(), kStatePageSize) == 0;
+    return page;
+}
+
+bool StatePage::is_at(const std::string& path) const {
+    struct stat ours {};
+    struct stat named {};
+    return ::fstat(fd_.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+           ours.st_dev == named.st_dev;
+}
+
+StatePage StatePage::restore(const std::string& path) const {
+    const std::string beside = path + ".new";
+    StatePage page = allocate(beside);
+    std::memcpy(page.mapping_.data(), mapping_.data(), kStatePageSize);
+    if (::rename(beside.c_str(), path.c_str()) != 0) os::throw_errno("rename", beside);
     return page;
 }
 
@@ -191,6 +211,7 @@ StateSnapshot read_state(int fd) {
     if (checksum(&page.orphan, offsetof(OrphanExit, checksum)) == page.orphan.checksum) state.orphan = page.orphan;
     state.spawned_pid = page.spawned_pid;
     state.spawned_run = page.spawned_run;
+    state.unreachable = page.unreachable;
     return state;
 }
 

@@ -184,7 +184,10 @@ struct StatePageLayout {
     std::atomic<std::int32_t> stop_signal;
     std::atomic<std::uint32_t> stop_sent;
 
-    std::uint8_t stop_padding[0x780 - 0x5C0 - sizeof(Source) * kMaxSources - 16];
+    /// outputs of the newest run that nobody can capture any more (zero in pages of before there was this)
+    std::atomic<std::uint32_t> unreachable;
+
+    std::uint8_t stop_padding[0x780 - 0x5C0 - sizeof(Source) * kMaxSources - 20];
 
     // 0x780: the newest requests for stdin, slot = number % kInputMarks (zero in pages of before there was this)
     InputMark input_marks[kInputMarks];
@@ -224,6 +227,13 @@ class StatePage {
     /// From a descriptor that was sent.
     static StatePage from_fd(os::UniqueFd fd, os::MappedFile::Access access);
 
+    /// Whether `path` names this page still: a run directory can be wiped under us.
+    [[nodiscard]] bool is_at(const std::string& path) const;
+    /// Puts a copy of this page there, as it is now, and gives that back: the writer goes on with the copy. (A file without a
+    /// name cannot be given one again.) By rename, so that whoever is killed here leaves a whole one, or none. Throws
+    /// std::system_error.
+    [[nodiscard]] StatePage restore(const std::string& path) const;
+
     [[nodiscard]] StatePageLayout& operator*() const { return *layout(); }
     [[nodiscard]] StatePageLayout* operator->() const { return layout(); }
     explicit operator bool() const { return static_cast<bool>(mapping_); }
@@ -243,6 +253,7 @@ class StatePage {
     [[nodiscard]] std::uint64_t written() const;
 
   private:
+    static StatePage allocate(const std::string& path);
     [[nodiscard]] StatePageLayout* layout() const { return reinterpret_cast<StatePageLayout*>(mapping_.data()); }
     os::UniqueFd fd_;
     os::MappedFile mapping_;
@@ -271,6 +282,7 @@ struct StateSnapshot {
     OrphanExit orphan;
     std::int32_t spawned_pid = 0;
     std::uint32_t spawned_run = 0;
+    std::uint32_t unreachable = 0;
 };
 
 /// Reads a page. Throws std::runtime_error with the damage for a short, foreign or inconsistent one, and

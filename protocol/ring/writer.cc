@@ -56,6 +56,7 @@ Writer Writer::open(const Paths& paths, std::uint64_t process, std::uint64_t cap
         writer.page_ = StatePage::open(paths.state, os::MappedFile::Access::read_write);
     } else {
         writer.page_ = StatePage::create(paths.state, process, block.uuid, block.geometry, block.tail);
+        writer.has_made_page_ = true;
         StatePageLayout& page = *writer.page_;
         page.descriptors = block.descriptors;
         page.lines = block.lines;

@@ -56,6 +56,8 @@ class Writer {
     [[nodiscard]] std::uint64_t tail() const { return tail_; }
     [[nodiscard]] StatePage& page() { return page_; }
     [[nodiscard]] const StatePage& page() const { return page_; }
+    /// There was none of this boot: what it says of the process is for the caller to put in.
+    [[nodiscard]] bool has_made_page() const { return has_made_page_; }
     [[nodiscard]] std::uint64_t dropped_bytes() const { return dropped_bytes_; }
     /// errno of the disk's last refusal, 0 once it takes bytes again.
     [[nodiscard]] int capture_error() const { return capture_error_; }
@@ -86,6 +88,7 @@ class Writer {
     [[nodiscard]] std::int64_t wall_clock();
 
     StatePage page_;
+    bool has_made_page_ = false;
     os::UniqueFd ring_;
     os::UniqueFd heads_;
     os::MappedFile data_;

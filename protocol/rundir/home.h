@@ -22,7 +22,8 @@ std::optional<ProcessNumber> find_process_number(const std::string& id);
 /// Where everything of one user lies. The one place that spells these names.
 ///
 ///     run/    hub.lock hub.epoch shims.sock control.sock mcp.sock keeper.lock keeper.sock p12.sock p12.state
-///     state/  token next_id next_event history.db log/ projects/ processes/p12/{launch,lock,out.ring,build.ring,exit,heads,events}
+///     state/  token next_id next_event history.db log/ projects/
+///             processes/p12/{launch,lock,out.ring,build.ring,exit,heads,events,given_up}
 ///     config/ config.toml
 class Home {
   public:
@@ -61,6 +62,7 @@ class Home {
     [[nodiscard]] std::string heads(ProcessNumber n) const { return process(n) + "/heads"; }
     [[nodiscard]] std::string exit(ProcessNumber n) const { return process(n) + "/exit"; }
     [[nodiscard]] std::string events(ProcessNumber n) const { return process(n) + "/events"; }
+    [[nodiscard]] std::string given_up(ProcessNumber n) const { return process(n) + "/given_up"; }
     [[nodiscard]] std::string user_config() const { return config_ + "/config.toml"; }
 
     /// Makes run/ and state/ (0700) where they are missing. Throws std::runtime_error if run/ is not a directory of ours

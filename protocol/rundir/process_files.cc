@@ -6,7 +6,9 @@
 
 #include "protocol/os/atomic_file.h"
 #include "protocol/os/ofd_lock.h"
+#include "protocol/os/proc.h"
 #include "protocol/os/read_file.h"
+#include "protocol/rundir/event_log.h"
 
 namespace pp::rundir {
 namespace {
@@ -55,14 +57,92 @@ void guarded(std::string& damage, Reading reading) {
     }
 }
 
+bool has_not_ended(const ring::Lifecycle& life) { return life.run > 0 && life.exit_kind == ring::ExitKind::none; }
+
+/// The newest run as its events tell it.
+std::optional<ring::Lifecycle> find_remembered(const std::string& events) {
+    ring::Lifecycle life;
+    for (const auto& event : read_events(events, 1)) {
+        if (event.run < life.run) continue;
+        if (event.run > life.run) {
+            life = {};
+            life.run = event.run;
+            life.restarts = event.run - 1;
+            life.state = ring::LifeState::running;
+        }
+        life.main_pid = event.pid;
+        life.generation = event.generation;
+        life.exit_kind = event.exit_kind;
+        life.exit_value = event.exit_value;
+        life.core_dumped = event.core_dumped;
+        life.stop_requested = event.stop_requested;
+        life.user_us = event.user_us;
+        life.system_us = event.system_us;
+        life.max_resident_kib = event.max_resident_kib;
+        if (event.kind == EventKind::started) {
+            life.main_start_time = event.start_time;
+            life.started_at_ns = event.time_ns;
+            life.start_cursor = event.cursor;
+        }
+        if (event.kind == EventKind::exited || event.kind == EventKind::start_failed) {
+            life.ended_at_ns = event.time_ns;
+            life.end_cursor = event.cursor;
+            life.state = ring::LifeState::finished;
+        }
+    }
+    if (life.run == 0) return std::nullopt;
+    if (has_not_ended(life) && !main_lives(life)) life.exit_kind = ring::ExitKind::unknown;
+    if (life.exit_kind != ring::ExitKind::none) life.state = ring::LifeState::finished;
+    return life;
+}
+
+/// What to say of a run whose end nobody has recorded, when there is no shim to record it. What the page said before is
+/// looked at again: the shim may have recorded the end between our two looks, and gone.
+void look_at_unattended(ProcessFiles& files, const Home& home) {
+    const bool may_be = files.state && files.state->this_boot && has_not_ended(files.state->lifecycle);
+    if (files.held || !may_be) return;
+    guarded(files.page_damage, [&] { files.state = find_page(home, files.number); });
+    if (!files.is_unattended()) return;
+    files.given_up = find_given_up(home.given_up(files.number));
+    files.main_is_gone = has_not_ended(files.lifecycle()) && !main_lives(files.lifecycle());
+}
+
 }  // namespace
 
+/// Where a shim was killed right behind the fork its start time is not known: then the pid alone has to do.
+bool main_lives(const ring::Lifecycle& life) {
+    const auto stat = life.main_pid > 0 ? os::find_proc_stat(life.main_pid) : std::nullopt;
+    if (!stat || stat->state == 'Z' || stat->state == 'X') return false;
+    return life.main_start_time == 0 || stat->start_time == life.main_start_time;
+}
+
+bool ProcessFiles::is_unattended() const {
+    return !held && state && state->this_boot && has_not_ended(state->lifecycle);
+}
+
 ring::Lifecycle ProcessFiles::lifecycle() const {
-    if (state && state->this_boot) return state->lifecycle;
+    if (state && state->this_boot) {
+        ring::Lifecycle life = state->lifecycle;
+        const auto& orphan = state->orphan;
+        // the keeper saw it end, and no shim will come by itself to say so
+        if (given_up && has_not_ended(life) && orphan.kind != ring::ExitKind::none && orphan.pid == life.main_pid) {
+            life.state = ring::LifeState::finished;
+            life.exit_kind = orphan.kind;
+            life.exit_value = orphan.value;
+            life.core_dumped = orphan.core_dumped;
+            life.ended_at_ns = orphan.ended_at_ns;
+            life.end_cursor = state->tail;
+            life.user_us = orphan.user_us;
+            life.system_us = orphan.system_us;
+            life.max_resident_kib = orphan.max_resident_kib;
+        }
+        return life;
+    }
     if (!page_damage.empty() && held) return {};
-    if (final_record && (!state || final_record->run >= state->lifecycle.run)) return *final_record;
-    ring::Lifecycle lost = state ? state->lifecycle : ring::Lifecycle{};
-    if (lost.run != 0 && lost.exit_kind == ring::ExitKind::none) {
+    const auto known = std::max(state ? state->lifecycle.run : 0, remembered ? remembered->run : 0);
+    if (final_record && final_record->run >= known) return *final_record;
+    ring::Lifecycle lost = state ? state->lifecycle : remembered.value_or(ring::Lifecycle{});
+    if (state && has_not_ended(lost)) {
         lost.exit_kind = ring::ExitKind::unknown;
         lost.state = ring::LifeState::finished;
     }
@@ -77,6 +157,8 @@ ProcessFiles read_process_files(const Home& home, ProcessNumber number) {
     guarded(files.page_damage, [&] { files.state = find_page(home, number); });
     guarded(files.damage, [&] { files.final_record = find_final_record(home.exit(number)); });
     guarded(files.damage, [&] { files.held = os::OfdLock::is_held(home.process_lock(number)); });
+    look_at_unattended(files, home);
+    if (!files.state && files.page_damage.empty()) files.remembered = find_remembered(home.events(number));
     if (!files.page_damage.empty()) files.damage += (files.damage.empty() ? "" : "; ") + files.page_damage;
     if (files.state) guarded(files.log_damage, [&] { check_ring(home, number); });
     if (!files.launch && files.damage.empty()) files.damage = "launch file " + home.launch(number) + " is missing";

@@ -5,6 +5,7 @@
 
 #include "protocol/ring/reader.h"
 #include "protocol/ring/state_page.h"
+#include "protocol/rundir/given_up.h"
 #include "protocol/rundir/home.h"
 #include "protocol/rundir/launch.h"
 
@@ -21,12 +22,21 @@ struct ProcessFiles {
     std::string log_damage;  ///< empty, or what is wrong with its log; the process itself is not touched by that
     std::string page_damage;  ///< the part of it that is about the state page: whether the process runs is then not known
 
-    /// The newest run as known: the page's if it is of this boot; else the final record; else the old page's, whose run, if
-    /// it had not ended, is of unknown outcome. Nothing is known while a shim lives on a damaged page.
+    std::optional<ring::Lifecycle> remembered;  ///< the newest run as its events tell it, where there is no page (it was in run/)
+    std::optional<GivenUp> given_up;            ///< no shim lives, and the keeper starts none until somebody asks
+    bool main_is_gone = false;  ///< of a run whose end nobody has recorded: seen in /proc while no shim lived
+
+    /// The newest run as known: the page's if it is of this boot; else the final record; else what the events tell, or the old
+    /// page, whose run, if it had not ended, is of unknown outcome. Nothing is known while a shim lives on a damaged page.
     [[nodiscard]] ring::Lifecycle lifecycle() const;
+    /// Its end has not been recorded, and no shim looks after it.
+    [[nodiscard]] bool is_unattended() const;
 };
 
 ProcessFiles read_process_files(const Home& home, ProcessNumber number);
+
+/// Whether the main process of this run is there still: its pid, and its start time where that is known.
+bool main_lives(const ring::Lifecycle& lifecycle);
 
 ring::Reader::Paths ring_paths(const Home& home, ProcessNumber number);
 

@@ -32,13 +32,30 @@ bool lives(const ring::Lifecycle& life) {
     return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
 }
 
-/// As it can be told: what has ended unseen does not run.
-ring::Lifecycle told_lifecycle(const ProcessFiles& files) {
+/// What is recorded, and what can be seen of a run whose end nobody has recorded.
+ring::Lifecycle seen_lifecycle(const ProcessFiles& files) {
     auto life = files.lifecycle();
-    if (!has_ended_unseen(files)) return life;
-    life.state = ring::LifeState::finished;
-    life.exit_kind = ring::ExitKind::unknown;
+    if (files.main_is_gone && life.exit_kind == ring::ExitKind::none) {
+        life.exit_kind = ring::ExitKind::unknown;
+        life.state = ring::LifeState::finished;
+    }
     return life;
+}
+
+bool began_before_this_boot(const ring::Lifecycle& life) {
+    timespec wall{};
+    timespec since_boot{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    return life.started_at_ns > 0 && life.started_at_ns / 1'000'000'000 < wall.tv_sec - since_boot.tv_sec;
+}
+
+std::string how_unknown(const ProcessFiles& files, const ring::Lifecycle& life) {
+    const bool is_of_another_boot =
+        files.state ? !files.state->this_boot : files.remembered && began_before_this_boot(life);
+    if (is_of_another_boot) return "ended with the machine: how run " + std::to_string(life.run) + " ended is not known (reboot)";
+    if (files.main_is_gone) return "has ended; how is not known yet: nobody looked after it";
+    return "has ended; how is not known: whoever could have seen it had been killed";
 }
 
 std::string duration_text(std::int64_t nanoseconds) {
@@ -122,24 +139,33 @@ std::string iso_time(std::int64_t time_ns) {
     return text.data();
 }
 
-bool is_unwatched(const ProcessFiles& files) {
-    return !files.held && files.state && files.state->this_boot && lives(files.state->lifecycle) &&
-           files.state->lifecycle.exit_kind == ring::ExitKind::none;
+std::string trouble(const ProcessFiles& files) {
+    if (!files.page_damage.empty()) return {};
+    const auto life = files.lifecycle();
+    if (files.held && !files.state && life.run > 0)
+        return "its state page has been removed from the run directory; 'pp hub restart' brings it back";
+    if (files.main_is_gone)
+        return "all that could have seen how it ended had been killed; 'pp hub start' finds out whether the system can still tell";
+    if (files.is_unattended() && files.given_up)
+        return "nobody looks after it: " + files.given_up->why +
+               "; what it writes waits in its pipe, and the next command for it tries again";
+    if (files.is_unattended())
+        return "nobody looks after it: its shim has been killed; what it writes waits in its pipe, and 'pp hub start' brings a shim back";
+    if (files.state && files.state->this_boot && files.state->unreachable > 0 && life.exit_kind == ring::ExitKind::none)
+        return "what it writes cannot be reached any more: all of pp had been killed, and the system does not let pp look into it "
+               "(it has another user, or made itself undumpable); it may come to wait for room in its pipe, and a restart gives it a new one";
+    return {};
 }
 
-bool has_ended_unseen(const ProcessFiles& files) {
-    if (!is_unwatched(files)) return false;
-    const auto& life = files.state->lifecycle;
-    const auto stat = os::find_proc_stat(life.main_pid);
-    return life.main_pid > 0 && (!stat || stat->start_time != life.main_start_time || stat->state == 'Z');
+std::string attention_of(const ProcessFiles& files) {
+    if (trouble(files).empty() || seen_lifecycle(files).exit_kind != ring::ExitKind::none) return "none";
+    if (files.is_unattended()) return "unattended";
+    return files.state && files.state->unreachable > 0 ? "unreachable" : "none";
 }
 
 std::string explanation(const ProcessFiles& files) {
     if (!files.page_damage.empty()) return "is damaged, and whether it runs is not known: " + files.page_damage;
-    if (has_ended_unseen(files)) return "has ended while nobody watched it: pp had been killed; 'pp hub start' tells what can be known";
-    if (is_unwatched(files)) return "runs, and nobody watches it: pp was killed; 'pp hub start' mends that";
-    const auto life = files.lifecycle();
-    const auto run = " run " + std::to_string(life.run);
+    const auto life = seen_lifecycle(files);
     std::string after;
     if (life.ended_at_ns > life.started_at_ns && life.started_at_ns > 0)
         after = " after " + duration_text(life.ended_at_ns - life.started_at_ns);
@@ -154,10 +180,7 @@ std::string explanation(const ProcessFiles& files) {
         case ring::ExitKind::signaled:
             return "was ended by " + signal_name(life.exit_value) + (life.core_dumped != 0 ? " (core dumped)" : "") +
                    after + asked;
-        case ring::ExitKind::unknown:
-            return files.state && !files.state->this_boot
-                       ? "ended with the machine: how" + run + " ended is not known (reboot)"
-                       : "has ended; how is not known: whoever could have seen it had been killed";
+        case ring::ExitKind::unknown: return how_unknown(files, life);
     }
     return "";
 }
@@ -167,19 +190,24 @@ std::string damage_of(const ProcessFiles& files) {
     return files.damage + (files.damage.empty() ? "" : "; ") + "its log cannot be read: " + files.log_damage;
 }
 
+std::string why(const ProcessFiles& files) {
+    const auto text = trouble(files);
+    return explanation(files) + (text.empty() ? "" : "; " + text);
+}
+
 std::string state_of(const ProcessFiles& files) {
-    return files.damage.empty() || files.state ? state_name(told_lifecycle(files).state) : "damaged";
+    return files.damage.empty() || files.state ? state_name(seen_lifecycle(files).state) : "damaged";
 }
 
 int live_pid(const ProcessFiles& files) {
-    const auto life = told_lifecycle(files);
+    const auto life = seen_lifecycle(files);
     return lives(life) && life.main_pid > 0 ? life.main_pid : 0;
 }
 
 json process_json(const ProcessFiles& files, std::int64_t now_ns) {
     static const Launch kUnknown;
     const Launch& launch = files.launch ? *files.launch : kUnknown;
-    const auto life = told_lifecycle(files);
+    const auto life = seen_lifecycle(files);
     const auto outcome = outcome_of(life);
     const int pid = live_pid(files);
     const bool ended_by_exit = life.exit_kind == ring::ExitKind::exited;
@@ -198,7 +226,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"mode", launch.mode},
         {"state", state_of(files)},
         {"ready", "unknown"},
-        {"attention", "none"},
+        {"attention", attention_of(files)},
         {"descendants", life.descendants},
         {"pid", pid > 0 ? json(pid) : json{}},
         {"run", life.run},
@@ -214,7 +242,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"cursor", files.state ? files.state->tail : 0},
     };
     if (const auto damage = damage_of(files); !damage.empty()) view["damage"] = damage;
-    if (is_unwatched(files)) view["unwatched"] = true;
+    if (auto text = trouble(files); !text.empty()) view["trouble"] = std::move(text);
     return view;
 }
 

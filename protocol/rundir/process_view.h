@@ -29,13 +29,15 @@ std::string iso_time(std::int64_t time_ns);
 /// "was ended by SIGTERM after pp was asked to stop it", "/x/y: No such file or directory".
 std::string explanation(const ProcessFiles& files);
 
-/// It lives by its page, but no shim has its lock: pp was killed, and what becomes of it is seen by nobody until a hub is
-/// there. For a moment it is so too while the keeper starts a successor.
-bool is_unwatched(const ProcessFiles& files);
-/// Of such a one: its main has ended, and how is not recorded (yet).
-bool has_ended_unseen(const ProcessFiles& files);
 /// Empty, or what is wrong with any of its files, for a person.
 std::string damage_of(const ProcessFiles& files);
+/// Empty, or what keeps pp from looking after a process as it should, and what to do, for a person: it has no shim, its output
+/// cannot be reached, its page has been removed. A damaged page is not told here.
+std::string trouble(const ProcessFiles& files);
+/// The explanation, and the trouble if there is any.
+std::string why(const ProcessFiles& files);
+/// "none", "unattended" (it lives without a shim) or "unreachable" (what it writes cannot be captured).
+std::string attention_of(const ProcessFiles& files);
 
 /// A state's name, or "damaged".
 std::string state_of(const ProcessFiles& files);
@@ -44,8 +46,8 @@ int live_pid(const ProcessFiles& files);
 
 /// The process as agents and `--json` see it, from its files alone: {id, name, label, project, owner, command,
 /// working_directory, mode, state, ready, attention, descendants, pid, run, started_at, ended_at, uptime_ms, outcome,
-/// exit_code, signal, restarts, ports, cursor}; absent is null. `damage` is added where files are damaged, `unwatched` where nobody
-/// watches it.
+/// exit_code, signal, restarts, ports, cursor}; absent is null. `damage` is added where files are damaged, `trouble` where there
+/// is any.
 nlohmann::json process_json(const ProcessFiles& files, std::int64_t now_ns);
 
 /// The project that a directory belongs to: its nearest ancestor (or itself) that holds pp.toml, .mcp-run or .git, else

@@ -12,7 +12,7 @@ namespace pp::wire {
 // hub ⇄ shim, over ipc run/shims.sock (ROUTER at the hub, DEALER at the shim). docs/protocol.md tells the order.
 //
 //     shim → hub   Hello · EventMessage · Done · Output · Pong · Bye
-//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · CancelInput · Resize · Watch · Ping · Release
+//     hub → shim   Welcome · Ack · StartRun · Stop · Signal · Input · CancelInput · Resize · HandOver · Watch · Ping · Release
 //
 // Every command carries a token; the shim answers it with one Done. Events are sent again from the first that was not
 // acknowledged whenever a hub says Welcome.
@@ -196,10 +196,12 @@ struct Pong {
 struct Bye {
     static constexpr std::uint32_t kType = 13;
     std::uint64_t next_event = 1;
+    bool hand_over = false;  ///< a successor goes on; since protocol 3
 
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
         visit.required("next_event", self.next_event);
+        visit.optional("hand_over", self.hand_over);
     }
 };
 struct Release {
@@ -241,6 +243,20 @@ struct Resize {
         visit.required("run", self.run);
         visit.required("rows", self.rows);
         visit.required("columns", self.columns);
+    }
+};
+
+/// hub → shim: make room for a successor, which the keeper starts, of the program as it lies there now. The shim says Bye with
+/// `hand_over` when nothing waits for stdin to be read, and ends at the Release, between two of its steps and without a
+/// goodbye to the keeper. Since protocol 3; one that does not know it is killed, which loses nothing either where splice
+/// captures.
+struct HandOver {
+    static constexpr std::uint32_t kType = 17;
+    std::uint64_t epoch = 0;
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit.optional("epoch", self.epoch);
     }
 };
 

@@ -9,9 +9,10 @@ namespace pp::wire {
 
 /// hub and shim (shim_messages.h).
 inline constexpr std::uint32_t kOldestShimProtocol = 1;
-inline constexpr std::uint32_t kShimProtocol = 3;  // 1: the first; 2: Resize; 3: Input.id, CancelInput
+inline constexpr std::uint32_t kShimProtocol = 3;  // 1: the first; 2: Resize; 3: HandOver, Input.id, CancelInput
 
 inline constexpr std::uint32_t kResizeSince = 2;
+inline constexpr std::uint32_t kHandOverSince = 3;
 inline constexpr std::uint32_t kInputIdSince = 3;
 
 /// CLI and hub (control_messages.h).

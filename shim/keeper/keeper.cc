@@ -18,6 +18,7 @@
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
+#include "protocol/rundir/given_up.h"
 #include "shim/keeper/start_shim.h"
 
 namespace pp::keeper {
@@ -40,6 +41,8 @@ constexpr milliseconds kLongestPause{10'000};
 std::span<const std::byte> bytes_of(const KeeperMessage& message) {
     return {reinterpret_cast<const std::byte*>(&message), sizeof message};
 }
+
+bool send(int socket, const std::string& bytes) { return os::send_message(socket, std::as_bytes(std::span{bytes})); }
 
 bool same_thing(const KeeperMessage& a, const KeeperMessage& b) {
     return a.kind == b.kind && a.run == b.run && a.stream == b.stream;
@@ -67,8 +70,11 @@ KeeperMessage outcome(std::uint64_t process, pid_t pid, int error) {
     return message;
 }
 
-bool was_killed(const std::optional<os::ExitStatus>& exit) {
-    return exit && exit->kind == os::ExitStatus::Kind::signaled && (exit->value == SIGKILL || exit->value == SIGTERM);
+/// One that was killed did nothing wrong, and one that ends with 0 has handed over.
+bool did_nothing_wrong(const std::optional<os::ExitStatus>& exit) {
+    if (!exit) return false;
+    if (exit->kind == os::ExitStatus::Kind::exited) return exit->value == 0;
+    return exit->value == SIGKILL || exit->value == SIGTERM;
 }
 
 std::string text_of(const std::optional<os::ExitStatus>& exit) {
@@ -77,22 +83,36 @@ std::string text_of(const std::optional<os::ExitStatus>& exit) {
     return (by_signal ? "was ended by signal " : "has ended with code ") + std::to_string(exit->value);
 }
 
+std::int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 std::uint64_t microseconds(const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
 }
 
 }  // namespace
 
-Keeper::Keeper(const rundir::Home& home, Log& log)
-    : log_{log},
+Keeper::Keeper(const rundir::Home& home, Log& log, os::OfdLock lock)
+    : Keeper{home, log, std::move(lock), os::listen_seqpacket(home.keeper_socket())} {}
+
+Keeper::Keeper(const rundir::Home& home, Log& log, const HandedState& state)
+    : Keeper{home, log, os::OfdLock{os::UniqueFd{state.lock_fd}}, os::UniqueFd{state.listener_fd}} {
+    take_over(state);
+}
+
+Keeper::Keeper(const rundir::Home& home, Log& log, os::OfdLock lock, os::UniqueFd listener)
+    : home_{home},
+      log_{log},
+      lock_{std::move(lock)},
       signals_{SIGCHLD, SIGTERM, SIGINT, SIGHUP},
-      listener_{os::listen_seqpacket(home.keeper_socket())},
+      listener_{std::move(listener)},
       hold_{home.hold()},
       signal_watch_{loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); }},
-      listener_watch_{loop_, listener_.get(), POLLIN, [this](short) { accept(); }},
       retry_pause_{kFirstPause},
       retry_timer_{loop_, [this] { retry(); }},
       first_message_timer_{loop_, [this] { was_needed_ = true; }} {
+    listener_watch_.emplace(loop_, listener_.get(), POLLIN, [this](short) { accept(); });
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) os::throw_errno("prctl", "PR_SET_CHILD_SUBREAPER");
     first_message_timer_.set(kFirstMessageWithin);
     loop_.on_prepare([this] { return prepare(); });
@@ -130,7 +150,7 @@ Keeper::Connection& Keeper::adopt_connection(os::UniqueFd socket) {
 }
 
 void Keeper::on_message(Connection& connection) {
-    std::array<std::byte, 512> buffer;
+    std::array<std::byte, wire::kMaxKeeperMessage> buffer;
     while (!connection.closed) {
         if (connection.is_birth) reserve_.release();  // what comes with its first message must find room
         os::ReceiveEnd end{};
@@ -146,7 +166,10 @@ void Keeper::on_message(Connection& connection) {
         was_needed_ = true;
         first_message_timer_.clear();
         try {
-            handle(connection, message, std::move(received->fds));
+            if (message.verb == KeeperVerb::failed)
+                on_failed(connection, wire::text_behind(std::span{buffer}.first(received->size)));
+            else
+                handle(connection, message, std::move(received->fds));
         } catch (const std::exception& error) {
             say(message.process, std::string{"what it sent cannot be used: "} + error.what());
             close(connection);
@@ -162,6 +185,9 @@ void Keeper::handle(Connection& connection, const KeeperMessage& message, std::v
         case KeeperVerb::withdraw: return on_withdraw(connection, message);
         case KeeperVerb::goodbye: return on_goodbye(connection);
         case KeeperVerb::status: return on_status(connection);
+        case KeeperVerb::upgrade: return on_upgrade(connection, message, std::move(fds));
+        case KeeperVerb::forget: return on_forget(message);
+        case KeeperVerb::failed: return;  // has a text, and is seen to before
         case KeeperVerb::spawned:
         case KeeperVerb::refused:
         case KeeperVerb::status_is:
@@ -174,17 +200,18 @@ void Keeper::handle(Connection& connection, const KeeperMessage& message, std::v
 }
 
 /// Who does not listen for thousands of messages is let go: it connects again, and asks again.
-void Keeper::answer(Connection& connection, const KeeperMessage& message) {
+void Keeper::answer(Connection& connection, const KeeperMessage& message, std::string_view text) {
     if (connection.closed) return;
-    if (connection.waiting.empty() && os::send_message(connection.socket.get(), bytes_of(message))) return;
+    auto bytes = wire::with_text(message, text);
+    if (connection.waiting.empty() && send(connection.socket.get(), bytes)) return;
     if (connection.waiting.size() == kMaxWaiting) return close(connection);
-    connection.waiting.push_back(message);
+    connection.waiting.push_back(std::move(bytes));
     connection.watch->set_events(POLLIN | POLLOUT);
 }
 
 void Keeper::flush(Connection& connection) {
     auto& waiting = connection.waiting;
-    while (!waiting.empty() && os::send_message(connection.socket.get(), bytes_of(waiting.front()))) waiting.pop_front();
+    while (!waiting.empty() && send(connection.socket.get(), waiting.front())) waiting.pop_front();
     if (waiting.empty()) connection.watch->set_events(POLLIN);
 }
 
@@ -254,6 +281,7 @@ void Keeper::on_attach(Connection& connection, const KeeperMessage& message, std
     ward.is_owed = false;
     ward.said_goodbye = false;
     ward.page = std::move(page);
+    ::unlink(home_.given_up(message.process).c_str());
     for (const Held& held : ward.held) {
         KeeperMessage back = held.what;
         back.verb = KeeperVerb::held;
@@ -292,15 +320,28 @@ void Keeper::on_goodbye(Connection& connection) {
     ward->held.clear();
 }
 
-void Keeper::on_status(Connection& connection) {
+void Keeper::on_status(Connection& connection, bool is_upgraded) {
     KeeperMessage reply;
+    reply.flag = is_upgraded ? 1 : 0;
     reply.verb = KeeperVerb::status_is;
     reply.pid = ::getpid();
     for (const auto& [process, ward] : wards_) {
         if (ward.shim) ++reply.value;
         reply.run += static_cast<std::uint32_t>(ward.held.size());
     }
-    answer(connection, reply);
+    answer(connection, reply, PP_VERSION);
+}
+
+void Keeper::on_forget(const KeeperMessage& message) {
+    Ward* ward = find_ward(message.process);
+    if (ward == nullptr || ward->shim || ward->is_owed) return;
+    wards_.erase(message.process);
+    say(message.process, "forgotten: it was cleared");
+}
+
+/// Its last words; its end is still to come.
+void Keeper::on_failed(const Connection& connection, const std::string& why) {
+    if (Ward* ward = find_ward(connection)) ward->last_words = why;
 }
 
 // Shims ----------------------------------------------------------------------------------------------------------------
@@ -308,8 +349,10 @@ void Keeper::on_status(Connection& connection) {
 /// 0 or an errno.
 int Keeper::start(Ward& ward, bool takeover) {
     reserve_.release();
+    ward.last_words.clear();
     auto started = start_shim(ward.process, takeover);
     if (started.error != 0) {
+        ward.last_words = "it could not be started: " + os::error_text(started.error);
         say(ward.process, "its shim could not be started: " + os::error_text(started.error));
         return started.error;
     }
@@ -347,9 +390,9 @@ void Keeper::on_shim_death(std::uint64_t process) {
         return on_shim_end(*ward);
     }
     say(process, shim + " " + text_of(exit));
-    // one that was killed did nothing wrong
     const bool came_up = loop_.now() - ward->shim_since >= kUpAfter;
-    ward->failures = was_killed(exit) || came_up ? 0 : ward->failures + 1;
+    ward->failures = did_nothing_wrong(exit) || came_up ? 0 : ward->failures + 1;
+    if (ward->last_words.empty()) ward->last_words = "it " + text_of(exit);
     start_successor(*ward);
 }
 
@@ -369,6 +412,7 @@ void Keeper::on_shim_end(Ward& ward) {
 /// anything else counts as a failure.
 void Keeper::start_successor(Ward& ward) {
     if (ward.failures >= kMaxFailures) return give_up(ward);
+    restore_page(ward);
     const int error = start(ward, true);
     if (error == 0) return tell_hubs(gone(ward.process, 2, ward.shim.pid()));
     if (!is_shortage(error)) ++ward.failures;
@@ -376,11 +420,31 @@ void Keeper::start_successor(Ward& ward) {
     retry_later();
 }
 
-/// What is held stays held: the child must not notice.
+/// The run directory may have been wiped while the dead shim lived, who alone could have noticed: its page is still mapped.
+void Keeper::restore_page(const Ward& ward) {
+    const auto path = home_.state_page(ward.process);
+    if (!ward.page || ::access(path.c_str(), F_OK) == 0) return;
+    try {
+        home_.prepare();
+        static_cast<void>(ward.page.restore(path));
+        say(ward.process, "its state page was gone, and is there again");
+    } catch (const std::exception& error) {
+        say(ward.process, std::string{"its state page could not be restored: "} + error.what());
+    }
+}
+
+/// What is held stays held: the child must not notice. Whoever looks is told by a file, whatever becomes of us.
 void Keeper::give_up(Ward& ward) {
     say(ward.process, "given up: its shim failed to come up " + std::to_string(kMaxFailures) + " times; " +
                           std::to_string(ward.held.size()) + " descriptors stay held");
     ward.is_owed = false;
+    try {
+        rundir::write_given_up(home_.given_up(ward.process),
+                               {now_ns(), "its shim failed to come up three times, the last time with: " + ward.last_words});
+    } catch (const std::exception& error) {
+        say(ward.process, std::string{"that is not on record: "} + error.what());
+    }
+    if (ward.page) ward.page.wake();
     tell_hubs(gone(ward.process, 3));
     forget_if_empty(ward.process);
 }
@@ -391,9 +455,12 @@ void Keeper::forget_if_empty(std::uint64_t process) {
 }
 
 void Keeper::on_child_signal() {
+    bool names_may_be_gone = false;
     while (const auto info = signals_.try_read()) {
-        // TERM, INT, HUP: a keeper ends by itself when nobody needs it, and not before
+        // TERM, INT: a keeper ends by itself when nobody needs it, and not before
+        names_may_be_gone = names_may_be_gone || info->ssi_signo == SIGHUP;
     }
+    if (names_may_be_gone) restore_names();
     reserve_.release();  // for /proc
     while (true) {
         siginfo_t info{};
@@ -421,9 +488,7 @@ void Keeper::record_orphan(pid_t pid) {
         ring::OrphanExit record;
         record.pid = pid;
         record.start_time = stat ? stat->start_time : 0;
-        record.ended_at_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::system_clock::now().time_since_epoch())
-                                 .count();
+        record.ended_at_ns = now_ns();
         record.kind = status->kind == os::ExitStatus::Kind::exited ? ring::ExitKind::exited : ring::ExitKind::signaled;
         record.value = status->value;
         record.core_dumped = status->core ? 1 : 0;
@@ -437,6 +502,7 @@ void Keeper::record_orphan(pid_t pid) {
         message.process = process;
         message.pid = pid;
         if (ward.connection != nullptr) answer(*ward.connection, message);
+        if (!ward.shim && !ward.is_owed) tell_hubs(gone(process, 3));  // given up: nobody else will tell
     }
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
@@ -463,7 +529,7 @@ void Keeper::make_room() {
         retry();
     }
     if (!has_room_ && error != EMFILE) retry_later();  // it is others who have them
-    listener_watch_.pause(!has_room_ || !may_accept_);
+    if (listener_watch_) listener_watch_->pause(!has_room_ || !may_accept_);
 }
 
 void Keeper::retry_later() {

@@ -6,16 +6,20 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/os/loop.h"
+#include "protocol/os/ofd_lock.h"
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/signal_fd.h"
 #include "protocol/os/unique_fd.h"
 #include "protocol/ring/state_page.h"
 #include "protocol/rundir/home.h"
 #include "protocol/wire/keeper_messages.h"
+#include "shim/keeper/handed_state.h"
 #include "shim/keeper/log.h"
 #include "shim/keeper/reserve.h"
 
@@ -30,8 +34,10 @@ namespace pp::keeper {
 /// its limit of descriptors it accepts nobody until some are closed, and has enough set aside for successors.
 class Keeper {
   public:
-    /// Listens. The caller holds run/keeper.lock. Throws std::system_error.
-    Keeper(const rundir::Home& home, Log& log);
+    /// Listens. Throws std::system_error.
+    Keeper(const rundir::Home& home, Log& log, os::OfdLock lock);
+    /// Goes on where the program stopped in whose place we were executed.
+    Keeper(const rundir::Home& home, Log& log, const HandedState& state);
 
     /// Until nobody needs a keeper any more: no shim, nothing held, no connection.
     void run() { loop_.run(); }
@@ -49,7 +55,7 @@ class Keeper {
         std::uint64_t process = 0;               ///< of the shim at the other end; 0: a hub
         bool is_birth = false;                   ///< of a shim of ours that has not attached yet
         bool closed = false;
-        std::deque<wire::KeeperMessage> waiting;  ///< for room in the socket: a peer that is stopped must not stop us
+        std::deque<std::string> waiting;         ///< for room in the socket: a peer that is stopped must not stop us
     };
 
     /// One process, from its spawn to its shim's goodbye.
@@ -63,17 +69,19 @@ class Keeper {
         std::vector<Held> held;
         bool said_goodbye = false;
         int failures = 0;           ///< successors that ended before they came up, in a row
+        std::string last_words;     ///< why the last of them did not
         bool is_owed = false;       ///< a successor could not be started, and is tried again
         bool spawn_wanted = false;  ///< asked for while the old shim was still ending
         bool wanted_takeover = false;
         Connection* spawn_asker = nullptr;
     };
 
+    Keeper(const rundir::Home& home, Log& log, os::OfdLock lock, os::UniqueFd listener);
     void accept();
     Connection& adopt_connection(os::UniqueFd socket);
     void on_message(Connection& connection);
     void handle(Connection& connection, const wire::KeeperMessage& message, std::vector<os::UniqueFd> fds);
-    void answer(Connection& connection, const wire::KeeperMessage& message);
+    void answer(Connection& connection, const wire::KeeperMessage& message, std::string_view text = {});
     void flush(Connection& connection);
     void tell_hubs(const wire::KeeperMessage& message);
     void close(Connection& connection);
@@ -83,13 +91,22 @@ class Keeper {
     void on_deposit(Connection& connection, const wire::KeeperMessage& message, std::vector<os::UniqueFd> fds);
     void on_withdraw(Connection& connection, const wire::KeeperMessage& message);
     void on_goodbye(Connection& connection);
-    void on_status(Connection& connection);
+    void on_status(Connection& connection, bool is_upgraded = false);
+    void on_forget(const wire::KeeperMessage& message);
+    void on_failed(const Connection& connection, const std::string& why);
+
+    void on_upgrade(Connection& connection, const wire::KeeperMessage& message, std::vector<os::UniqueFd> fds);
+    HandedState hand_over(const Connection& asker) const;
+    int become(const std::string& program, const HandedState& state);
+    void take_over(const HandedState& state);
+    void restore_names();
 
     int start(Ward& ward, bool takeover);
     void watch_shim(Ward& ward);
     void on_shim_death(std::uint64_t process);
     void on_shim_end(Ward& ward);
     void start_successor(Ward& ward);
+    void restore_page(const Ward& ward);
     void give_up(Ward& ward);
     void forget_if_empty(std::uint64_t process);
     void on_child_signal();
@@ -104,14 +121,16 @@ class Keeper {
     Ward* find_ward(const Connection& connection);
     void say(std::uint64_t process, const std::string& text);
 
+    rundir::Home home_;
     Log& log_;
+    os::OfdLock lock_;
     os::Loop loop_;
     os::SignalFd signals_;
     os::UniqueFd listener_;
     os::UniqueFd hold_;
     Reserve reserve_;
     os::Loop::Watch signal_watch_;
-    os::Loop::Watch listener_watch_;
+    std::optional<os::Loop::Watch> listener_watch_;
     std::list<Connection> connections_;
     std::map<std::uint64_t, Ward> wards_;
     bool was_needed_ = false;  ///< somebody has said something

@@ -185,10 +185,10 @@ TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait br
     ::kill(shim, SIGSTOP);  // or it would start another keeper
     Installation::kill_hard(pp.keeper_pid());
     Installation::kill_hard(shim);
-    const auto unwatched = pp.pp_json({"ls"})["processes"][0];
-    CHECK(unwatched["state"] == "running");
-    CHECK(unwatched["unwatched"] == true);
-    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody watches it"));
+    const auto unattended = pp.pp_json({"ls"})["processes"][0];
+    CHECK(unattended["state"] == "running");
+    CHECK(unattended["attention"] == "unattended");
+    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody looks after it"));
 
     CHECK(os::UniqueFd{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)});
     program->wait_for_end();
@@ -196,11 +196,11 @@ TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait br
     CHECK(ended["state"] == "finished");
     CHECK(ended["outcome"] == "unknown");
     CHECK(ended["pid"].is_null());
-    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("nobody watched it"));
+    CHECK_THAT(pp.pp({"status", "dead"}).out, Catch::Matchers::Contains("'pp hub start' finds out"));
     CHECK(pp.hub_pid() == 0);
     const auto followed = pp.start_pp({"logs", "-f", "dead"});
     CHECK(pp.pp({"wait", "dead"}).code != 124);
     CHECK(followed->wait().code == 0);
     CHECK(pp.hub_pid() != 0);
-    CHECK(pp.pp_json({"ls"})["processes"][0].count("unwatched") == 0);
+    CHECK(pp.pp_json({"ls"})["processes"][0]["attention"] == "none");
 }

@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 
+#include "protocol/os/read_file.h"
 #include "protocol/os/unix_socket.h"
 #include "tests/support/temp_dir.h"
 
@@ -19,11 +21,14 @@ namespace {
 
 /// A hub's end, with the keeper played by the test.
 struct Fixture {
-    explicit Fixture(std::chrono::milliseconds answer_limit = 20s) : limit{answer_limit} { home.prepare(); }
+    explicit Fixture(std::chrono::milliseconds answer_limit = 20s, std::chrono::milliseconds patience = 20s)
+        : limits{patience, answer_limit} {
+        home.prepare();
+    }
 
     test::TempDir directory;
     rundir::Home home = rundir::Home::from_environment({{"PP_HOME", directory.path()}}, ::geteuid());
-    std::chrono::milliseconds limit;
+    KeeperClient::Limits limits;
     EventLoop loop;
     Worker worker{loop};
     Log log{home.log("hub")};
@@ -35,7 +40,7 @@ struct Fixture {
 
     void listen() { listener = os::listen_seqpacket(home.keeper_socket()); }
     void make_client() {
-        client.emplace(loop, worker, home, log, KeeperClient::Callbacks{[](auto, auto) {}, [] {}}, limit);
+        client.emplace(loop, worker, home, log, KeeperClient::Callbacks{[](auto, auto) {}, [] {}}, limits);
     }
     void accept() {
         auto end = os::AcceptEnd::nothing_waits;
@@ -110,4 +115,79 @@ TEST_CASE("a keeper that does not answer fails the start in time, and the next o
     REQUIRE(fixture.next_asked() == 1);
     fixture.ask(1);
     CHECK(fixture.next_asked() == 1);
+}
+
+TEST_CASE("a keeper that says anything is not taken for one that hangs", "[hub][keeper][hang]") {
+    Fixture fixture{20s, 40ms};
+    fixture.listen();
+    fixture.make_client();
+    fixture.ask(1);
+    fixture.accept();
+    int asked_for_life = 0;
+    while (asked_for_life < 8) {  // twice the patience
+        KeeperMessage message;
+        os::ReceiveEnd end{};
+        if (!os::receive_message(fixture.keeper.get(), std::as_writable_bytes(std::span{&message, 1}), end)) {
+            fixture.loop.turn();
+            continue;
+        }
+        if (message.verb != KeeperVerb::status) continue;
+        ++asked_for_life;
+        message.verb = KeeperVerb::status_is;
+        os::send_message(fixture.keeper.get(), std::as_bytes(std::span{&message, 1}));
+    }
+    fixture.answer(1);
+    while (fixture.answers.empty()) fixture.loop.turn();
+    CHECK(fixture.answers[1] == 0);
+}
+
+TEST_CASE("one that hangs and is not known to be a keeper is left alone", "[hub][keeper][hang]") {
+    Fixture fixture{200ms, 20ms};
+    fixture.listen();  // it is this test that listens
+    fixture.make_client();
+    fixture.ask(1);
+    fixture.accept();
+    while (fixture.answers.empty()) fixture.loop.turn();
+    CHECK(fixture.answers[1] == ETIMEDOUT);
+    const auto log = os::find_file_content(fixture.home.log("hub")).value_or("");
+    CHECK_THAT(log, Catch::Matchers::Contains("is not known to be a keeper: it is left alone"));
+}
+
+TEST_CASE("an upgrade is answered by the new program alone, and a refusal says why", "[hub][keeper][upgrade]") {
+    Fixture fixture;
+    fixture.listen();
+    fixture.make_client();
+    fixture.client->ensure();
+    fixture.accept();
+    std::optional<std::string> answer;
+    const auto upgrade = [&] {
+        answer.reset();
+        fixture.client->upgrade("/proc/self/exe", [&](const std::string& problem) { answer = problem; });
+    };
+    const auto say = [&](KeeperVerb verb, std::uint8_t flag, int value) {
+        KeeperMessage message;
+        message.verb = verb;
+        message.flag = flag;
+        message.value = value;
+        const auto bytes = wire::with_text(message, verb == KeeperVerb::status_is ? "9.9.9" : "");
+        os::send_message(fixture.keeper.get(), std::as_bytes(std::span{bytes}));
+    };
+    upgrade();
+    say(KeeperVerb::status_is, 0, 0);  // what was asked before
+    while (fixture.client->keeper_version().empty()) fixture.loop.turn();
+    CHECK_FALSE(answer);
+    say(KeeperVerb::status_is, 1, 0);
+    while (!answer) fixture.loop.turn();
+    CHECK(answer->empty());
+    CHECK(fixture.client->keeper_version() == "9.9.9");
+    upgrade();
+    say(KeeperVerb::refused, 0, ENOEXEC);
+    while (!answer) fixture.loop.turn();
+    CHECK_THAT(*answer, Catch::Matchers::Contains("Exec format error"));
+    upgrade();
+    fixture.keeper.reset();
+    while (!answer) fixture.loop.turn();
+    CHECK_THAT(*answer, Catch::Matchers::Contains("has died of it"));
+    fixture.client->upgrade("/no/such/program", [&](const std::string& problem) { answer = problem; });
+    CHECK_THAT(*answer, Catch::Matchers::Contains("No such file"));
 }

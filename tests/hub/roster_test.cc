@@ -10,6 +10,7 @@
 
 #include "hub/event_loop.h"
 #include "hub/log.h"
+#include "protocol/os/read_file.h"
 #include "protocol/wire/codec.h"
 #include "tests/support/temp_dir.h"
 
@@ -29,6 +30,8 @@ struct Fixture {
     std::string path = directory.path() + "/shims.sock";
     std::vector<std::uint64_t> hellos;
     std::vector<std::uint64_t> deaths;
+    std::vector<std::uint64_t> hung;
+    std::chrono::milliseconds patience = 20s;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> events;
     std::uint64_t last_event = 0;
     std::function<void()> on_event = [] {};
@@ -43,11 +46,13 @@ struct Fixture {
                        events.emplace_back(process, event.number);
                        on_event();
                    },
-                   [this](std::uint64_t process) { deaths.push_back(process); }}};
+                   [this](std::uint64_t process) { deaths.push_back(process); },
+                   [this](std::uint64_t process) { hung.push_back(process); }},
+                  patience};
 
     std::function<bool()> is_done;
 
-    Fixture() {
+    explicit Fixture(std::chrono::milliseconds shim_patience = 20s) : patience{shim_patience} {
         loop.on_prepare(
             [this] { return is_done && is_done(); });  // it may have come true just before the sleep
     }
@@ -183,6 +188,25 @@ TEST_CASE("a successor gets a stop again, but input is never sent twice", "[hub]
     second.done(again.token);
     fixture.run_until([&] { return stopped.has_value(); });
     CHECK(stopped->kind == Roster::Answer::Kind::done);
+}
+
+TEST_CASE("a shim that says Hello again on its connection is the same: what was asked of it stays asked", "[hub][roster]") {
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    std::optional<Roster::Answer> written;
+    wire::Input input;
+    input.data = "x";
+    fixture.roster.send(12, input, 20s, [&](const Roster::Answer& given) { written = given; });
+    const auto token = shim.next<wire::Input>().token;
+    shim.hello(12);
+    shim.next<wire::Welcome>();
+    CHECK(fixture.hellos.size() == 2);
+    CHECK_FALSE(written);
+    shim.done(token);
+    fixture.run_until([&] { return written.has_value(); });
+    CHECK(written->kind == Roster::Answer::Kind::done);
 }
 
 TEST_CASE("a shim that asks to end is released, and is leaving unless a start crossed its Bye",
@@ -373,4 +397,109 @@ TEST_CASE("input that a shim of an earlier protocol may have taken is not sent a
     second.hello(12);
     fixture.run_until([&] { return answer.has_value(); });
     CHECK(answer->kind == Roster::Answer::Kind::lost);
+}
+
+TEST_CASE("a shim that was asked and stays silent is told of once, and one that nobody asks is never", "[hub][roster][hang]") {
+    Fixture fixture{40ms};
+    FakeShim asked{fixture};
+    FakeShim idle{fixture};
+    asked.hello(1);
+    idle.hello(2);
+    asked.next<wire::Welcome>();
+    idle.next<wire::Welcome>();
+    fixture.roster.send(1, stop_run(1), 20s, [](const Roster::Answer&) {});
+    const auto first = asked.next<wire::Ping>();
+    CHECK(asked.next<wire::Ping>().token != first.token);  // asked again meanwhile
+    fixture.run_until([&] { return !fixture.hung.empty(); });
+    CHECK(fixture.hung == std::vector<std::uint64_t>{1});
+    fixture.roster.ping(2);
+    fixture.run_until([&] { return fixture.hung.size() == 2; });
+    CHECK(fixture.hung.back() == 2);
+}
+
+TEST_CASE("a shim that is long at a command, and answers the Ping, does not hang", "[hub][roster][hang]") {
+    Fixture fixture{100ms};
+    FakeShim shim{fixture};
+    shim.hello(1);
+    shim.next<wire::Welcome>();
+    std::optional<Roster::Answer> answer;
+    fixture.roster.send(1, stop_run(1), 20s, [&](const Roster::Answer& given) { answer = given; });
+    const auto token = shim.next<wire::Stop>().token;
+    wire::Pong pong;
+    pong.token = shim.next<wire::Ping>().token;
+    shim.say(pong);
+    fixture.run_until([&] { return fixture.roster.silent_for(1) == 0ms; });
+    bool is_over = false;
+    EventLoop::Timer twice{fixture.loop, [&] { is_over = true; }};
+    twice.set(200ms);
+    fixture.run_until([&] { return is_over; });
+    CHECK(fixture.hung.empty());
+    CHECK_FALSE(answer);
+    shim.done(token);
+    fixture.run_until([&] { return answer.has_value(); });
+}
+
+TEST_CASE("what a shim said while the hub itself did not run is heard before it counts as hanging", "[hub][roster][hang]") {
+    Fixture fixture{40ms};
+    FakeShim shim{fixture};
+    shim.hello(1);
+    shim.next<wire::Welcome>();
+    fixture.roster.ping(1);
+    wire::Pong pong;
+    pong.token = shim.next<wire::Ping>().token;
+    shim.say(pong);
+    const auto end = std::chrono::steady_clock::now() + 200ms;
+    while (std::chrono::steady_clock::now() < end) {  // all of the patience passes, and the loop does not turn
+    }
+    fixture.run_until([&] { return fixture.roster.silent_for(1) == 0ms; });
+    CHECK(fixture.hung.empty());
+}
+
+TEST_CASE("a shim is asked to hand over if it knows how to, and its bye for that is no end", "[hub][roster][upgrade]") {
+    Fixture fixture;
+    FakeShim old{fixture};
+    old.hello(1, wire::kHandOverSince - 1);
+    old.next<wire::Welcome>();
+    CHECK_FALSE(fixture.roster.hand_over(1));
+    FakeShim shim{fixture};
+    shim.hello(2);
+    shim.next<wire::Welcome>();
+    CHECK(fixture.roster.hand_over(2));
+    CHECK(shim.next<wire::HandOver>().epoch == 99);
+    wire::Bye bye;
+    bye.hand_over = true;
+    shim.say(bye);
+    shim.next<wire::Release>();
+    CHECK(fixture.roster.presence(2) == Presence::connected);
+    CHECK_FALSE(fixture.roster.hand_over(3));
+}
+
+TEST_CASE("a shim of the first version is understood by the bytes that it sent", "[hub][roster][upgrade]") {
+    const auto golden = [](const std::string& name) {
+        return os::find_file_content(std::string{PP_GOLDEN_DIR} + "/wire/v1/" + name + ".bin").value();
+    };
+    Fixture fixture;
+    FakeShim shim{fixture};
+    shim.channel.send(golden("shim_hello"));  // protocol 1, process 12
+    CHECK(shim.next<wire::Welcome>().from_event == 1);
+    CHECK(fixture.roster.presence(12) == Presence::connected);
+    CHECK(fixture.roster.shim_version(12) == "0.1.0");
+    shim.channel.send(golden("shim_event"));
+    fixture.run_until([&] { return !fixture.events.empty(); });
+    CHECK(fixture.events.front() == std::pair<std::uint64_t, std::uint64_t>{12, 77});
+    std::optional<Roster::Answer> answer;
+    wire::Resize resize;
+    resize.run = 3;
+    fixture.roster.send(12, resize, 20s, [&](const Roster::Answer& given) { answer = given; });
+    fixture.run_until([&] { return answer.has_value(); });
+    CHECK(answer->kind == Roster::Answer::Kind::refused);
+    CHECK_THAT(answer->text, Catch::Matchers::Contains("earlier pp"));
+    CHECK_FALSE(fixture.roster.hand_over(12));
+    fixture.roster.ping(12);
+    shim.next<wire::Ping>();
+    shim.channel.send(golden("shim_pong"));
+    fixture.run_until([&] { return fixture.roster.silent_for(12) == 0ms; });
+    shim.channel.send(golden("shim_bye"));
+    shim.next<wire::Release>();
+    CHECK(fixture.roster.presence(12) == Presence::leaving);
 }

@@ -68,6 +68,7 @@ void FakeHub::on_frame(const wire::Frame& frame) {
         }
         case wire::Output::kType: tails_[process] = wire::decode<wire::Output>(frame.bytes).tail; break;
         case wire::Bye::kType: ++byes_[process]; break;
+        case wire::Pong::kType: last_pong_ = wire::decode<wire::Pong>(frame.bytes).token; break;
         default: break;
     }
 }
@@ -102,8 +103,21 @@ std::uint64_t FakeHub::wait_output(std::uint64_t process) {
     return tails_[process];
 }
 
+void FakeHub::ping(std::uint64_t process) {
+    const wire::Ping ping{++last_token_};
+    order(process, ping);
+    while (last_pong_ != ping.token) receive();
+}
+
+std::optional<wire::Done> FakeHub::find_done_before_pong(std::uint64_t process, std::uint64_t token) {
+    ping(process);
+    const auto done = dones_.find(token);
+    return done == dones_.end() ? std::nullopt : std::optional{done->second};
+}
+
 void FakeHub::release(std::uint64_t process) {
     while (byes_[process] == 0) receive();
+    byes_[process] = 0;
     send_bytes(process, wire::encode(wire::Release{}));
 }
 

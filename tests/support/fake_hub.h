@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,16 @@ class FakeHub {
     void watch(std::uint64_t process, const wire::Watch& watch) { send_bytes(process, wire::encode(watch)); }
     /// Sleeps until the shim has told of output; the tail it told.
     std::uint64_t wait_output(std::uint64_t process);
+    /// Sends what has no token and no Done.
+    template <class Message>
+    void order(std::uint64_t process, const Message& message) {
+        send_bytes(process, wire::encode(message));
+    }
+    /// Sleeps until the shim has answered: all that was sent before is done, or waits.
+    void ping(std::uint64_t process);
+    /// The Done of a command, unless it still waits for something when the shim has come as far as that.
+    std::optional<wire::Done> find_done_before_pong(std::uint64_t process, std::uint64_t token);
+    [[nodiscard]] std::uint64_t byes(std::uint64_t process) { return byes_[process]; }
     /// Connects to the shim's socket, which is a kick.
     void kick(std::uint64_t process);
 
@@ -68,6 +79,7 @@ class FakeHub {
     std::vector<rundir::Event> events_;
     std::map<std::uint64_t, std::vector<rundir::Event>> events_of_;
     std::uint64_t last_token_ = 0;
+    std::uint64_t last_pong_ = 0;
     std::uint64_t epoch_;
 };
 

@@ -117,6 +117,25 @@ wire::KeeperMessage World::ask(const wire::KeeperMessage& message) {
     throw std::runtime_error("the keeper does not answer");
 }
 
+wire::KeeperMessage World::upgrade_keeper(const std::string& program) {
+    if (!keeper_) connect_keeper();
+    const os::UniqueFd file{::open(program.c_str(), O_PATH | O_CLOEXEC)};
+    if (!file) os::throw_errno("open", program);
+    wire::KeeperMessage message;
+    message.verb = wire::KeeperVerb::upgrade;
+    const std::array<int, 1> fds = {file.get()};
+    os::send_message(keeper_.get(), std::as_bytes(std::span{&message, 1}), fds);
+    while (const auto reply = receive()) {
+        if (reply->verb == wire::KeeperVerb::refused || reply->flag == 1) return *reply;
+    }
+    throw std::runtime_error("the keeper has died");
+}
+
+void World::tell_keeper(const wire::KeeperMessage& message) {
+    if (!keeper_) connect_keeper();
+    os::send_message(keeper_.get(), std::as_bytes(std::span{&message, 1}));
+}
+
 pid_t World::spawn(std::uint64_t process, bool takeover) {
     wire::KeeperMessage message;
     message.verb = wire::KeeperVerb::spawn;

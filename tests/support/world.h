@@ -79,6 +79,10 @@ class World {
     /// Sleeps until a shim other than `old` has published itself.
     ring::StateSnapshot wait_for_successor(std::uint64_t process, pid_t old);
     void connect_keeper();
+    /// Asks the keeper to go on as this program. What it answers: status_is, with flag 1, or refused.
+    wire::KeeperMessage upgrade_keeper(const std::string& program);
+    /// Sends a message that has no answer.
+    void tell_keeper(const wire::KeeperMessage& message);
 
   private:
     wire::KeeperMessage ask(const wire::KeeperMessage& message);

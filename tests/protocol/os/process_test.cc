@@ -114,6 +114,48 @@ TEST_CASE("how a stranger ended is read while it is a zombie", "[os][process]") 
     }
 }
 
+TEST_CASE("how a stranger ended is told by its descriptor once somebody has reaped it, by a kernel that can", "[os][process]") {
+    const pid_t pid = start(9);
+    const auto process = held(pid);
+    const auto stat = os::find_proc_stat(pid);
+    REQUIRE(stat);
+    wait_until_ended(process);
+    CHECK_FALSE(os::find_exit_of_reaped(process));
+    CHECK(os::find_exit_of_zombie(process, stat->start_time).value().value == 9);
+    process.reap();
+    CHECK_FALSE(os::find_exit_of_zombie(process, stat->start_time));
+    const auto status = os::find_exit_of_reaped(process);
+    if (!status) return WARN("this kernel has no PIDFD_GET_INFO");
+    CHECK(status->kind == ExitStatus::Kind::exited);
+    CHECK(status->value == 9);
+    CHECK(os::find_exit_of_stranger(process, stat->start_time).value().value == 9);
+}
+
+TEST_CASE("the 0 that the kernel writes for one that we may not look into is not taken for an exit code", "[os][process]") {
+    if (::geteuid() != 0) return WARN("another user's process takes root to make");
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        if (::setresuid(12345, 12345, 12345) != 0) ::_exit(1);
+        ::_exit(7);
+    }
+    const auto process = held(pid);
+    wait_until_ended(process);
+    const auto stat = os::find_proc_stat(pid);
+    REQUIRE(stat);
+    CHECK(os::may_look_into(pid));
+    CHECK(os::find_exit_of_zombie(process, stat->start_time).value().value == 7);
+    const pid_t reader = ::fork();  // the same look by one who may not
+    if (reader == 0) {
+        const bool dropped = ::setresuid(54321, 54321, 54321) == 0;
+        const bool is_silent = !os::may_look_into(pid) && !os::find_exit_of_zombie(process, stat->start_time);
+        ::_exit(dropped && is_silent ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(reader, &status, 0);
+    CHECK(status == 0);
+    process.reap();
+}
+
 TEST_CASE("a stranger with another start time is not believed", "[os][process]") {
     const pid_t pid = start(3);
     const auto process = held(pid);

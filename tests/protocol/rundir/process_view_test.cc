@@ -31,6 +31,7 @@ ring::Lifecycle ended(ExitKind kind, int value, bool stop_requested = false) {
 rundir::ProcessFiles files_with(const ring::Lifecycle& life) {
     rundir::ProcessFiles files;
     files.number = 12;
+    files.held = true;
     files.state = ring::StateSnapshot{};
     files.state->this_boot = true;
     files.state->lifecycle = life;
@@ -159,31 +160,4 @@ TEST_CASE("a process is shown with the keys of the contract, absent as null", "[
     CHECK(killed["outcome"] == "killed");
     CHECK(killed["pid"].is_null());
     CHECK(killed["exit_code"].is_null());
-}
-
-TEST_CASE("what lives without a shim is unwatched, and has ended unseen once its main is gone", "[rundir][view]") {
-    const auto self = os::find_proc_stat(::getpid());
-    REQUIRE(self);
-    ring::Lifecycle life;
-    life.run = 1;
-    life.state = LifeState::running;
-    life.main_pid = self->pid;
-    life.main_start_time = self->start_time;
-    auto files = files_with(life);
-    files.held = true;
-    CHECK_FALSE(rundir::is_unwatched(files));
-    files.held = false;
-    CHECK(rundir::is_unwatched(files));
-    CHECK_FALSE(rundir::has_ended_unseen(files));
-    CHECK(rundir::live_pid(files) == self->pid);
-    CHECK(rundir::process_json(files, 0)["unwatched"] == true);
-    CHECK_THAT(rundir::explanation(files), Contains("nobody watches it"));
-
-    files.state->lifecycle.main_start_time += 1;  // the number is another's now
-    CHECK(rundir::has_ended_unseen(files));
-    CHECK(rundir::state_of(files) == "finished");
-    CHECK(rundir::process_json(files, 0)["outcome"] == "unknown");
-    CHECK(rundir::live_pid(files) == 0);
-    CHECK_THAT(rundir::explanation(files), Contains("nobody watched it"));
-    CHECK_FALSE(rundir::is_unwatched(files_with(ended(ExitKind::exited, 0))));
 }

@@ -83,7 +83,9 @@ inline wire::Request sample_request(std::uint32_t protocol) {
     return request;
 }
 
-/// Every message there is, with no field at its default, and the name of its golden file, in v1 unless it says otherwise.
+// Every message there is, with no field at its default, and the name of its golden file: by the version of the conversation
+// that it, or a field of it, came with.
+
 inline auto sample_messages() {
     using namespace wire;
     return std::tuple{
@@ -103,15 +105,32 @@ inline auto sample_messages() {
         std::pair{"shim_release", Release{0xDEADBEEFCAFEull}},
         std::pair{"shim_signal", Signal{5, 3, 10}},
         std::pair{"control_request", sample_request(1)},
-        std::pair{"v2/control_request", sample_request(2)},
         std::pair{"control_reply", Reply{3, "not_found", R"({"a":1})", "no such process"}},
         std::pair{"launch", sample_launch()},
     };
 }
 
+/// Of version 2 of each conversation.
+inline auto sample_messages_of_2() {
+    return std::tuple{std::pair{"shim_resize", wire::Resize{11, 3, 50, 132}}, std::pair{"control_request", sample_request(2)}};
+}
+
+/// Of version 3.
+inline auto sample_messages_of_3() {
+    return std::tuple{std::pair{"shim_hand_over", wire::HandOver{0xDEADBEEFCAFEull}}, std::pair{"shim_bye", wire::Bye{100, true}},
+                      std::pair{"shim_input", wire::Input{9, 3, "y\n", true, 0xABCDEF0123456789ull}},
+                      std::pair{"shim_cancel_input", wire::CancelInput{9}}};
+}
+
+/// Calls with version, name and message.
 template <class Function>
 void for_each_sample(Function function) {
-    std::apply([&](const auto&... sample) { (function(sample.first, sample.second), ...); }, sample_messages());
+    const auto visit = [&](std::uint32_t version, const auto& samples) {
+        std::apply([&](const auto&... sample) { (function(version, sample.first, sample.second), ...); }, samples);
+    };
+    visit(1, sample_messages());
+    visit(2, sample_messages_of_2());
+    visit(3, sample_messages_of_3());
 }
 
 }  // namespace pp::test
