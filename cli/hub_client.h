@@ -60,6 +60,7 @@ class HubClient {
         wire::Request request;
         OnAnswer on_answer;
         int tries = 0;
+        bool may_have_happened = false;  ///< a hub that ended may have done it
     };
     void connect();
     void send(Question& question);

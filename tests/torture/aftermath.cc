@@ -293,7 +293,7 @@ bool Aftermath::explains(const Truth::Run* told, std::uint64_t process, const Ev
 
 /// And with all cleared nothing is left of them.
 void Aftermath::clear_all() {
-    const auto cleared = client_.insist("clear", {{"project", "all"}});
+    const auto cleared = client_.insist("clear", {{"all", true}, {"project", "all"}});
     if (!cleared.at("kept").empty()) violate("not cleared: " + cleared.at("kept").dump());
     const auto left = client_.insist("list", {{"project", "all"}}).at("processes");
     if (!left.empty()) violate("cleared, and still listed: " + left.dump());

@@ -29,7 +29,7 @@ void HttpClient::connect() {
     cli::find_or_start_hub(context_);
     const auto epoch = rundir::find_hub_epoch(context_.home);
     if (!epoch || epoch->port == 0) throw std::runtime_error("no hub has a port");
-    connection_ = std::make_unique<bench::McpClient>(static_cast<std::uint16_t>(epoch->port));
+    connection_ = std::make_unique<test::McpClient>(static_cast<std::uint16_t>(epoch->port));
 }
 
 Said HttpClient::ask(const std::string& tool, const json& arguments) {

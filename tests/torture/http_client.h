@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "bench/support/mcp_client.h"
+#include "tests/support/mcp_client.h"
 #include "tests/torture/client.h"
 
 namespace pp::torture {
@@ -21,7 +21,7 @@ class HttpClient {
 
     Watchdog& dog_;
     cli::Context context_;
-    std::unique_ptr<bench::McpClient> connection_;
+    std::unique_ptr<test::McpClient> connection_;
 };
 
 }  // namespace pp::torture

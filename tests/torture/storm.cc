@@ -14,7 +14,6 @@
 
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/proc.h"
-#include "protocol/os/unix_socket.h"
 #include "protocol/rundir/home.h"
 #include "tests/torture/aftermath.h"
 #include "tests/torture/client.h"
@@ -161,7 +160,7 @@ std::pair<std::string, json> Storm::next_request(Random& random) {
     if (dice <= 60) return {"stop", {{"process", name}, {"timeout", 0.2}, {"force", random.one_in(4)}}};
     if (dice <= 75) return {"restart", {{"process", name}, {"timeout", 0.2}}};
     if (dice <= 84) return {"clear", {{"process", name}}};
-    if (dice == 85) return {"clear", {{"project", "all"}}};
+    if (dice == 85) return {"clear", {{"all", true}, {"project", "all"}}};
     if (dice <= 92) return {"get_status", {{"process", name}}};
     if (dice <= 96) return {"get_output", {{"process", name}}};
     return {"list", json::object()};
