@@ -35,10 +35,12 @@ constexpr std::uint64_t kAskedForLife = 0;  // token of a question whose answer 
 constexpr std::array<std::string_view, 7> kReading{"list",          "get_status", "get_output", "search_logs",
                                                    "get_log_paths", "hub_status", "events"};
 
-/// What only reads, and what is taken once by its key.
-bool may_ask_again(const std::string& operation) {
-    return operation == "send_input" || std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
+bool only_reads(const std::string& operation) {
+    return std::find(kReading.begin(), kReading.end(), operation) != kReading.end();
 }
+
+/// By its key, however often it is asked.
+bool is_taken_once(const std::string& operation) { return operation == "send_input"; }
 
 /// Who listens there, or nothing. The kernel gives the number that is right in our pid namespace, wherever the hub was
 /// started; 0: it cannot be seen from here.
@@ -241,21 +243,22 @@ void HubClient::settle_lost(wire::Channel::End end) {
     hub_.reset();
     auto lost = std::exchange(questions_, {});
     for (auto& [token, question] : lost) {
-        const bool may_have_happened =
-            end == wire::Channel::End::disconnected && !may_ask_again(question.request.operation);
+        const auto& operation = question.request.operation;
+        question.may_have_happened |= end == wire::Channel::End::disconnected && !only_reads(operation);
         const bool is_patient = question.again == Again::unless_stopped;
         const bool is_over = is_patient && hub_was_stopped(context_.home);
-        if (may_have_happened || is_over || question.tries >= kAskTries) {
-            question.on_answer(may_have_happened || is_patient ? lost_answer(question.request) : unheard_answer());
+        if ((question.may_have_happened && !is_taken_once(operation)) || is_over || question.tries >= kAskTries) {
+            question.on_answer(question.may_have_happened || is_patient ? lost_answer(question.request)
+                                                                        : unheard_answer());
             continue;
         }
-        const auto on_answer = question.on_answer;
         try {
             connect();
-            send(questions_.emplace(token, std::move(question)).first->second);
+            send(questions_.emplace(token, question).first->second);
         } catch (const Failure& failure) {
             questions_.erase(token);
-            on_answer({failure.exit(), {}, failure.what()});
+            question.on_answer(question.may_have_happened ? lost_answer(question.request)
+                                                          : Answer{failure.exit(), {}, failure.what()});
         }
     }
 }

@@ -75,6 +75,7 @@ class HubClient {
         OnAnswer on_answer;
         Again again = Again::any_hub;
         int tries = 0;
+        bool may_have_happened = false;  ///< a hub that ended may have done it
     };
     void connect();
     void send(Question& question);

@@ -61,13 +61,18 @@ void Record::tell_drained() {
     append_once(EventKind::drained);
 }
 
+/// Looks back over all events of the run: its shim may have been killed any number of times since. A run that has filled the
+/// file began long ago.
 bool Record::already_told(EventKind kind) const {
     const auto next = writer_.page()->next_event.load();
-    for (auto number = next > 64 ? next - 64 : 1; number < next; ++number) {
-        const auto event = events_.find(number);
-        if (event && event->kind == kind && event->run == life.run) return true;
+    const auto oldest = next > rundir::kEventSlots ? next - rundir::kEventSlots : 1;
+    for (auto number = next; number > oldest;) {
+        const auto event = events_.find(--number);
+        if (!event) continue;
+        if (event->run < life.run) return false;
+        if (event->kind == kind && event->run == life.run) return true;
     }
-    return false;
+    return oldest > 1 && kind == EventKind::started;
 }
 
 }  // namespace pp::shim

@@ -77,6 +77,7 @@ void Fleet::adopt(std::function<void()> then) {
         any_lives |= files.held;
         const bool has_page = files.state || !files.page_damage.empty();
         if (files.held && (!kick(process) || !has_page)) nameless.push_back(process);
+        if (files.held) await_shim(process, kSuccessionLimit);
         if (!files.held && needs_shim(files)) want_shim(process);
     }
     if (any_lives) keeper_.ensure();
@@ -248,6 +249,11 @@ void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
 void Fleet::on_death(std::uint64_t process) {
     if (parts_.registry.has_forgotten(process)) return;
     parts_.registry.refresh(process);
+    await_shim(process, keeper_.keeper_pid() > 0 ? kSuccessionLimit : milliseconds{0});
+}
+
+/// Its shim is to say Hello, or a keeper to tell of it, within this time; else it gets one.
+void Fleet::await_shim(std::uint64_t process, milliseconds limit) {
     auto& timer = orphaned_[process];
     timer = std::make_unique<EventLoop::Timer>(parts_.loop, [this, process] {
         orphaned_.erase(process);
@@ -256,7 +262,7 @@ void Fleet::on_death(std::uint64_t process) {
         want_shim(process);  // the keeper that would have told may have died with it
         if (begins_.contains(process)) advance(process);
     });
-    timer->set(kSuccessionLimit);
+    timer->set(limit);
 }
 
 /// One that has a successor, which is about to say Hello, is waited for if somebody asks for it.
@@ -288,14 +294,25 @@ void Fleet::on_given_up(std::uint64_t process) {
     const auto why = files.given_up ? files.given_up->why
                                     : "its shim failed to come up three times; see " + parts_.home.log("shim");
     parts_.log.say(rundir::process_id(process) + ": " + why);
+    parts_.history.note(HubEventKind::shim_given_up, process, why);
     roster_.give_up(process, why);
     end_upgrade(process, why);
     end_begin(process, why);
 }
 
-/// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep.
+/// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep. Who has no shim
+/// gets one: the dead keeper tells of none any more. One whose shim we have not heard of yet may lose it before it has said
+/// Hello to anybody.
 void Fleet::on_keeper_lost() {
-    if (roster_.size() == 0) return;
+    bool any_lives = roster_.size() > 0;
+    for (const auto process : parts_.registry.numbers()) {
+        if (roster_.presence(process) != Roster::Presence::absent) continue;
+        const auto& files = parts_.registry.refresh(process);
+        if (!files.held && !needs_shim(files)) continue;
+        any_lives = true;
+        await_shim(process, files.held ? kSuccessionLimit : milliseconds{0});
+    }
+    if (!any_lives) return;
     parts_.log.say("the keeper has died; a new one is started");
     parts_.history.note(HubEventKind::keeper_lost);
     keeper_.ensure();

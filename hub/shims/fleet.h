@@ -126,6 +126,7 @@ class Fleet {
     void on_hello(std::uint64_t process);
     void on_event(std::uint64_t process, const rundir::Event& event);
     void on_death(std::uint64_t process);
+    void await_shim(std::uint64_t process, std::chrono::milliseconds limit);
     void on_shim_gone(std::uint64_t process, KeeperClient::Gone how);
     void on_given_up(std::uint64_t process);
     void on_keeper_lost();
@@ -144,7 +145,7 @@ class Fleet {
     KeeperClient keeper_;
     std::map<std::uint64_t, std::unique_ptr<Begin>> begins_;  ///< runs that are about to begin
     std::map<std::uint64_t, std::unique_ptr<EventLoop::Timer>>
-        orphaned_;  ///< lost their shim; the keeper should tell
+        orphaned_;  ///< have lost their shim, or have one that has not said Hello; the keeper should tell
     std::map<std::uint64_t, std::string> given_up_;
     std::map<std::uint64_t, std::unique_ptr<Patience>> awaited_;  ///< should say Hello
     std::map<std::uint64_t, Hunted> hunted_;                      ///< killed before they said Hello

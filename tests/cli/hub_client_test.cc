@@ -78,6 +78,21 @@ TEST_CASE("a hub that dies without an answer leaves it open whether a stop was d
     CHECK_THAT(ran.error, Catch::Contains("whether 'stop' was done is not known"));
 }
 
+TEST_CASE("input that every hub died over may have been taken: nobody is told to send it again", "[cli][hub][input]") {
+    const test::TemporaryHome home;
+    pid_t hub = start_brief_hub(home, "", "", "");
+    PpProcess pp{home.root(), {"send", "web", "once"}};
+    for (int asked = 1; asked < 3; ++asked) {
+        ::waitpid(hub, nullptr, 0);
+        hub = start_brief_hub(home, "", "", "");
+        pp.signal(SIGCONT);
+    }
+    ::waitpid(hub, nullptr, 0);
+    pp.signal(SIGCONT);
+    CHECK(pp.wait() == 1);
+    CHECK_THAT(pp.error, Catch::Contains("whether 'send_input' was done is not known"));
+}
+
 TEST_CASE("a shutdown that left something alive has failed", "[cli][hub][shutdown]") {
     const auto shutdown = [](const json& result, const char* how) {
         return ask_brief_hub({"shutdown", how}, "ok", result.dump());

@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,8 @@
 #include <vector>
 
 #include "protocol/os/pid_fd.h"
+#include "protocol/os/proc.h"
+#include "protocol/ring/state_page.h"
 #include "protocol/rundir/event_log.h"
 #include "tests/support/installation.h"
 #include "tests/support/keeper_probe.h"
@@ -18,6 +22,22 @@
 using namespace pp;
 using nlohmann::json;
 using test::Installation;
+
+namespace {
+
+/// Its spare read end tells how much its pipe holds. Nobody tells when that is as much as it takes.
+void wait_until_full(pid_t pid) {
+    const os::UniqueFd pipe{::open(("/proc/" + std::to_string(pid) + "/fd/100").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+    REQUIRE(pipe);
+    const int capacity = ::fcntl(pipe.get(), F_GETPIPE_SZ);
+    int held = 0;
+    while (held < capacity / 2) {  // a page that no line fits into whole any more stays part empty
+        REQUIRE(::ioctl(pipe.get(), FIONREAD, &held) == 0);
+        ::sched_yield();
+    }
+}
+
+}  // namespace
 
 TEST_CASE("the hub is killed in the middle of a burst, with a client blocked on it and 20 processes", "[e2e][kill]") {
     Installation pp;
@@ -150,6 +170,60 @@ TEST_CASE("a killed keeper costs nothing, and a shim killed after it is replaced
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "one\ntwo\n");
     CHECK(pp.pp_json({"status", "cat"})["runs"][0]["pid"] == pid);
+}
+
+TEST_CASE("a shim killed with the keeper, before the hub has heard of it, has a successor without anybody asking", "[e2e][kill]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sleep", "1000"}).code == 0);
+    const auto pid = pp.pp_json({"status", "web"})["process"]["pid"];
+    const pid_t shim = pp.shim_pid("p1");
+    const pid_t keeper = pp.keeper_pid();
+    Installation::kill_hard(pp.hub_pid());
+    ::kill(shim, SIGSTOP);    // it cannot say Hello to the next hub
+    ::kill(keeper, SIGSTOP);  // nor can the keeper start a successor
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);
+    Installation::kill_hard(shim);
+    Installation::kill_hard(keeper);
+    test::wait_until_kept(pp.home(), 1, 3);  // two pipes of output, and its pidfd
+    CHECK(pp.shim_pid("p1") != shim);
+    CHECK(pp.pp_json({"status", "web"})["process"]["pid"] == pid);
+    CHECK(pp.pp({"stop", "web"}).code == 0);
+}
+
+TEST_CASE("with all of pp dead a program whose pipe is full waits, and the next hub reads on to its true end", "[e2e][kill]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "burst", "sh", "-c",
+                   "trap 'seq 1 100000; exit 7' USR1; echo up; while :; do sleep 1000 & wait; done"})
+                .code == 0);
+    const auto pid = pp.pp_json({"status", "burst"})["process"]["pid"].get<pid_t>();
+    ::kill(pp.keeper_pid(), SIGSTOP);  // lest it starts a successor before it is killed
+    const pid_t keeper = pp.keeper_pid();
+    Installation::kill_hard(pp.hub_pid());
+    Installation::kill_hard(pp.shim_pid("p1"));
+    Installation::kill_hard(keeper);
+    REQUIRE(pp.living().size() == 2);  // it, and its sleep
+    ::kill(pid, SIGUSR1);
+    wait_until_full(pid);
+    CHECK(os::find_proc_stat(pid)->state != 'Z');
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);
+    CHECK(pp.pp({"wait", "burst"}).code == 7);
+    CHECK(pp.pp({"logs", "burst"}).out == "up\n" + test::lines_to(100000));
+}
+
+TEST_CASE("after a reboot how a run ended is not known, its log is there, and a new run goes on behind it", "[e2e][kill][reboot]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "echo up; exec sleep 1000"}).code == 0);
+    pp.end_all();
+    const os::UniqueFd page{::open(pp.home().state_page(1).c_str(), O_RDWR | O_CLOEXEC)};
+    REQUIRE(::pwrite(page.get(), "00000000", 8, offsetof(ring::StatePageLayout, boot_id)) == 8);  // of another boot
+    const auto status = pp.pp_json({"status", "web"});
+    CHECK(status["process"]["state"] == "finished");
+    CHECK(status["process"]["outcome"] == "unknown");
+    CHECK_THAT(pp.pp({"status", "web"}).out, Catch::Matchers::Contains("reboot"));
+    CHECK(pp.pp({"restart", "web"}).code == 0);
+    CHECK(pp.pp({"logs", "--run", "1", "web"}).out == "up\n");
+    CHECK(pp.pp_json({"status", "web"})["process"]["run"] == 2);
+    CHECK(pp.pp({"stop", "web"}).code == 0);
 }
 
 TEST_CASE("a process whose shims do not come up is shown as such, and goes on; mended, it can be commanded", "[e2e][kill]") {

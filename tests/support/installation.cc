@@ -23,8 +23,8 @@
 namespace pp::test {
 namespace {
 
-std::string make_root() {
-    std::string path = "/tmp/pp-e2e-XXXXXX";
+std::string make_root(const std::string& parent) {
+    std::string path = parent + "/pp-e2e-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) os::throw_errno("mkdtemp", path);
     return path;
 }
@@ -123,8 +123,8 @@ Ran Running::wait() {
     return ran_;
 }
 
-Installation::Installation()
-    : root_{make_root()}, programs_{PP_BIN_DIR}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
+Installation::Installation(const std::string& parent)
+    : root_{make_root(parent)}, programs_{PP_BIN_DIR}, home_{rundir::Home::from_environment({{"PP_HOME", root_}}, ::geteuid())} {
     ::mkdir(work().c_str(), 0700);
     environment_ = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
                     {"HOME", root_},
@@ -133,8 +133,21 @@ Installation::Installation()
                     {"PP_PORT", "0"}};
 }
 
-/// Hub and keeper are stopped first, so that neither brings back what the other loses; then all that carries our mark.
 Installation::~Installation() {
+    end_all();
+    std::filesystem::remove_all(root_);
+}
+
+std::vector<pid_t> Installation::living() const {
+    std::vector<pid_t> found;
+    for (const pid_t pid : os::all_pids()) {
+        if (pid != ::getpid() && os::find_environment_value(pid, "PP_HOME") == root_) found.push_back(pid);
+    }
+    return found;
+}
+
+/// Hub and keeper are stopped first, so that neither brings back what the other loses; then all that carries our mark.
+void Installation::end_all() const {
     std::vector<os::PidFd> ours;
     const auto add = [&](pid_t pid) {
         if (pid <= 0) return;
@@ -145,16 +158,12 @@ Installation::~Installation() {
     };
     add(hub_pid());
     add(keeper_pid());
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        const pid_t pid = std::atoi(entry.path().filename().c_str());
-        if (pid > 0 && pid != ::getpid() && os::find_environment_value(pid, "PP_HOME") == root_) add(pid);
-    }
+    for (const pid_t pid : living()) add(pid);
     for (const auto& process : ours) process.send_signal(SIGKILL);
     for (const auto& process : ours) {
         process.reap();
         process.wait_for_end();
     }
-    std::filesystem::remove_all(root_);
 }
 
 void Installation::copy_programs() {

@@ -59,7 +59,8 @@ class Running {
 /// The four programs under a home of their own, used as a person would. Ends all that came of it, by pid, and removes it.
 class Installation {
   public:
-    Installation();
+    /// In a directory of its own in `parent`.
+    explicit Installation(const std::string& parent = "/tmp");
     ~Installation();
     Installation(const Installation&) = delete;
     Installation& operator=(const Installation&) = delete;
@@ -84,6 +85,10 @@ class Installation {
     [[nodiscard]] pid_t shim_pid(const std::string& id) const;
     /// SIGKILL, and sleeps until it is dead.
     static void kill_hard(pid_t pid);
+    /// All that lives of this home: the programs of pp and what they run. A zombie does not.
+    [[nodiscard]] std::vector<pid_t> living() const;
+    /// Ends all of them.
+    void end_all() const;
     [[nodiscard]] std::string program(const std::string& name) const { return programs_ + "/" + name; }
     /// From now on the programs are copies in a directory of this home, as another build would be.
     void copy_programs();
