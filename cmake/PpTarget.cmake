@@ -13,10 +13,21 @@ target_compile_options(pp_build INTERFACE
 if(PP_SANITIZE)
     target_compile_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE})
+    if(PP_SANITIZE MATCHES "fuzzer")
+        # It makes a pipe to look at an object, and says that the object is none where no descriptor is left.
+        target_compile_options(pp_build INTERFACE -fno-sanitize=vptr)
+    endif()
     if(PP_SANITIZE STREQUAL "thread")
         # It does not see fences; ours stand between processes, which it does not see either.
         target_compile_options(pp_build INTERFACE -Wno-tsan)
     endif()
+endif()
+
+# What a sanitizer has to say of our programs goes to files there: most of them are started with an environment of their own,
+# and say things to nobody.
+set(PP_SANITIZER_REPORTS ${CMAKE_BINARY_DIR}/sanitizer-reports)
+if(PP_SANITIZE)
+    file(MAKE_DIRECTORY ${PP_SANITIZER_REPORTS})
 endif()
 
 find_program(PP_MOLD mold)
@@ -44,4 +55,13 @@ function(pp_program name)
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/tsan.cc)
     endif()
     target_link_libraries(${name} PRIVATE pp_build ${arg_LINK})
+endfunction()
+
+# For the programs that people run, and not for tests.
+function(pp_reports_to_files name)
+    if(PP_SANITIZE)
+        target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/sanitizer_reports.cc)
+        set_source_files_properties(${CMAKE_SOURCE_DIR}/cmake/sanitizer_reports.cc TARGET_DIRECTORY ${name}
+            PROPERTIES COMPILE_DEFINITIONS "PP_SANITIZER_REPORTS=\"${PP_SANITIZER_REPORTS}\"")
+    endif()
 endfunction()

@@ -1,5 +1,7 @@
 #include "shim/record.h"
 
+#include <exception>
+
 #include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
 
@@ -8,7 +10,11 @@ namespace pp::shim {
 using rundir::EventKind;
 
 Record::Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer)
-    : life{rundir::read_process_files(home, process).lifecycle()}, writer_{writer}, events_{home.events(process)} {
+    : life{rundir::read_process_files(home, process).lifecycle()},
+      home_{home},
+      process_{process},
+      writer_{writer},
+      events_{home.events(process)} {
     auto& next = writer_.page()->next_event;
     if (next.load() <= 1) next.store(events_.next_number_on_disk());
 }
@@ -53,6 +59,21 @@ void Record::tell_drained() {
     life.drained = 1;
     if (life.exit_kind == ring::ExitKind::not_started) return publish();
     append_once(EventKind::drained);
+}
+
+void Record::save_exit() {
+    try {
+        rundir::write_final_record(home_, process_, life);
+        exit_refused_ = false;
+    } catch (const std::exception&) {
+        exit_refused_ = true;  // the page has it until the machine goes down
+    }
+}
+
+bool Record::save_owed() {
+    if (exit_refused_ && has_ended()) save_exit();
+    events_.store_refused();
+    return !is_owed();
 }
 
 bool Record::already_told(EventKind kind) const {

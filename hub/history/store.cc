@@ -1,6 +1,7 @@
 #include "hub/history/store.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,7 +10,7 @@
 namespace pp::hub {
 namespace {
 
-constexpr int kBusyTimeoutMs = 2000;
+constexpr int kBusyTimeoutMs = 250;  // others wait behind; what stays locked is tried again
 constexpr int kSchemaVersion = 1;  // 1: the first
 
 constexpr const char* kSchema = R"sql(
@@ -51,6 +52,7 @@ std::int64_t stored(std::uint64_t value) {
 
 struct Store::State {
     sqlite3* db = nullptr;
+    bool is_new = false;
     ~State() { sqlite3_close(db); }
 
     void execute(const char* sql) const {
@@ -214,22 +216,36 @@ class Recorder {
 }  // namespace
 
 Store::Store(const std::string& path) : state_{std::make_unique<State>()} {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        throw Damaged("history: " + path + " is not a file");
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path.c_str(), &state_->db, flags, nullptr) != SQLITE_OK) fail(state_->db, "open");
     sqlite3_busy_timeout(state_->db, kBusyTimeoutMs);
     state_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -1000");
-    {
-        Statement version{state_->db, "PRAGMA user_version"};
-        version.step();
-        if (version.integer(0) > kSchemaVersion)
-            throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version.integer(0)) +
-                          ")");
-    }
+    const auto version = [this] {
+        Statement asked{state_->db, "PRAGMA user_version"};
+        asked.step();
+        return asked.integer(0);
+    }();
+    if (version > kSchemaVersion)
+        throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version) + ")");
+    state_->is_new = version == 0;
     state_->execute(kSchema);
-    state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+    if (version != kSchemaVersion)  // else it can be read while another holds the lock for writing
+        state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
 }
 
 Store::~Store() = default;
+
+bool Store::is_new() const {
+    return state_->is_new;
+}
+
+bool Store::is_gone() const {
+    int moved = 0;
+    return sqlite3_file_control(state_->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
 
 void Store::record(const Events& events) {
     Transaction transaction{state_->db};
@@ -349,9 +365,10 @@ std::vector<rundir::Event> Store::events(std::uint64_t process, int limit) const
     return found;
 }
 
-std::string move_aside(const std::string& path, std::int64_t now_ns) {
+std::optional<std::string> move_aside(const std::string& path, std::int64_t now_ns) {
     const std::string aside = path + ".damaged-" + std::to_string(now_ns / 1'000'000'000);
-    for (const char* part : {"", "-wal", "-shm"}) std::rename((path + part).c_str(), (aside + part).c_str());
+    if (std::rename(path.c_str(), aside.c_str()) != 0) return std::nullopt;
+    for (const char* part : {"-wal", "-shm"}) std::rename((path + part).c_str(), (aside + part).c_str());
     return aside;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hub/token.h"
+#include "hub/shims/last_words.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
@@ -130,7 +131,7 @@ void Fleet::on_hello(std::uint64_t process) {
 }
 
 void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
-    if (parts_.registry.has_forgotten(process)) return;
+    if (parts_.registry.has_forgotten(process)) return roster_.acknowledge(process, event.number);
     const auto known = parts_.history.last_event(process);
     if (event.number > known + 1)
         parts_.log.say(rundir::process_id(process) + ": events " + std::to_string(known + 1) + " to " +
@@ -162,7 +163,9 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
     parts_.history.catch_up(process);
     if (!parts_.registry.knows(process)) return;
     if (how == KeeperClient::Gone::given_up) {
-        const std::string why = "its shim failed to come up three times; see " + parts_.home.log("shim");
+        const auto words = last_words(parts_.home, process);
+        const std::string why = "its shim failed to come up three times" +
+                                (words.empty() ? "; see " + parts_.home.log("shim") : ": " + words);
         given_up_[process] = why;
         parts_.log.say(rundir::process_id(process) + ": " + why);
         parts_.registry.refresh(process);
