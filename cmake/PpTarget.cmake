@@ -13,6 +13,10 @@ target_compile_options(pp_build INTERFACE
 if(PP_SANITIZE)
     target_compile_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(pp_build INTERFACE -fsanitize=${PP_SANITIZE})
+    if(PP_SANITIZE MATCHES "fuzzer")
+        # It makes a pipe to look at an object, and says that the object is none where no descriptor is left.
+        target_compile_options(pp_build INTERFACE -fno-sanitize=vptr)
+    endif()
     if(PP_SANITIZE STREQUAL "thread")
         # It does not see fences; ours stand between processes, which it does not see either.
         target_compile_options(pp_build INTERFACE -Wno-tsan)
@@ -21,6 +25,13 @@ endif()
 
 # By it pp tells another build of the same version (protocol/os/build_id.h).
 target_link_options(pp_build INTERFACE LINKER:--build-id=sha1)
+
+# What a sanitizer has to say of our programs goes to files there: most of them are started with an environment of their own,
+# and say things to nobody.
+set(PP_SANITIZER_REPORTS ${CMAKE_BINARY_DIR}/sanitizer-reports)
+if(PP_SANITIZE)
+    file(MAKE_DIRECTORY ${PP_SANITIZER_REPORTS})
+endif()
 
 find_program(PP_MOLD mold)
 if(PP_MOLD)
@@ -47,4 +58,13 @@ function(pp_program name)
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/tsan.cc)
     endif()
     target_link_libraries(${name} PRIVATE pp_build ${arg_LINK})
+endfunction()
+
+# For the programs that people run, and not for tests.
+function(pp_reports_to_files name)
+    if(PP_SANITIZE)
+        target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/sanitizer_reports.cc)
+        set_source_files_properties(${CMAKE_SOURCE_DIR}/cmake/sanitizer_reports.cc TARGET_DIRECTORY ${name}
+            PROPERTIES COMPILE_DEFINITIONS "PP_SANITIZER_REPORTS=\"${PP_SANITIZER_REPORTS}\"")
+    endif()
 endfunction()

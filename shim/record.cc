@@ -1,5 +1,7 @@
 #include "shim/record.h"
 
+#include <exception>
+
 #include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
 
@@ -9,6 +11,8 @@ using rundir::EventKind;
 
 Record::Record(const rundir::Home& home, std::uint64_t process, ring::Writer& writer, const ring::Lifecycle& before)
     : life{writer.has_made_page() ? before : ring::read_state(writer.page().fd()).lifecycle},
+      home_{home},
+      process_{process},
       writer_{writer},
       events_{home.events(process)} {
     auto& next = writer_.page()->next_event;
@@ -59,6 +63,21 @@ void Record::tell_drained() {
     life.drained = 1;
     if (life.exit_kind == ring::ExitKind::not_started) return publish();
     append_once(EventKind::drained);
+}
+
+void Record::save_exit() {
+    try {
+        rundir::write_final_record(home_, process_, life);
+        exit_refused_ = false;
+    } catch (const std::exception&) {
+        exit_refused_ = true;  // the page has it until the machine goes down
+    }
+}
+
+bool Record::save_owed() {
+    if (exit_refused_ && has_ended()) save_exit();
+    events_.store_refused();
+    return !is_owed();
 }
 
 /// Looks back over all events of the run: its shim may have been killed any number of times since. A run that has filled the

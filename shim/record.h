@@ -37,6 +37,12 @@ class Record {
     /// for.
     void tell_drained();
 
+    /// The exit record, for when the page has gone. Where the disk refuses it, it is owed.
+    void save_exit();
+    /// Tries again to store what the disk has refused: events, the exit record. True if it has taken all.
+    bool save_owed();
+    [[nodiscard]] bool is_owed() const { return (exit_refused_ && has_ended()) || events_.has_refused(); }
+
     [[nodiscard]] bool has_ended() const { return life.exit_kind != ring::ExitKind::none; }
     [[nodiscard]] const rundir::EventLog& events() const { return events_; }
     /// True if whoever comes later finds all events in the file.
@@ -45,8 +51,11 @@ class Record {
   private:
     [[nodiscard]] bool already_told(rundir::EventKind kind) const;
 
+    const rundir::Home& home_;
+    std::uint64_t process_;
     ring::Writer& writer_;
     rundir::EventLog events_;
+    bool exit_refused_ = false;
     std::function<void(const rundir::Event&)> on_event_;
 };
 

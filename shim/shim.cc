@@ -14,7 +14,6 @@
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
-#include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
 #include "shim/find_pipes.h"
 #include "shim/log.h"
@@ -29,7 +28,10 @@ using std::chrono::milliseconds;
 using wire::HeldKind;
 
 constexpr auto kCheckpointAfter = std::chrono::seconds{1};
+constexpr auto kCheckpointAgainAfter = std::chrono::seconds{10};  // one that the disk refused
 constexpr auto kAcceptAgainAfter = std::chrono::seconds{1};
+constexpr milliseconds kFirstPause{500};  // before what the disk refused is tried again: nobody tells when it has room
+constexpr milliseconds kLongestPause{30'000};
 constexpr auto kKillPatience = std::chrono::seconds{5};  // what SIGKILL has not ended by then is stuck in the kernel
 
 rundir::Launch load_launch(const rundir::Home& home, std::uint64_t process) {
@@ -66,8 +68,13 @@ Shim::Shim(Setup setup)
       tree_{loop_, home_, process_, [this] { on_tree_change(); }},
       grace_timer_{loop_, [this] { apply(Event::grace_over); }},
       kill_timer_{loop_, [this] { apply(Event::kill_over); }},
-      checkpoint_timer_{loop_, [this] { writer_.checkpoint(false); }},
-      accept_timer_{loop_, [this] { listener_watch_->pause(false); }} {
+      checkpoint_timer_{loop_,
+                        [this] {
+                            if (!writer_.checkpoint(false)) checkpoint_timer_.set(kCheckpointAgainAfter);
+                        }},
+      accept_timer_{loop_, [this] { listener_watch_->pause(false); }},
+      refused_timer_{loop_, [this] { retry_refused(); }},
+      refused_pause_{kFirstPause} {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::prctl(PR_SET_TIMERSLACK, 1000);  // ns: the pauses of capture are 200 µs
     signal_watch_ = std::make_unique<os::Loop::Watch>(loop_, signals_.get(), POLLIN, [this](short) { on_child_signal(); });
@@ -108,6 +115,7 @@ Shim::Shim(Setup setup)
     hub_->look_for_hub();
     loop_.on_prepare([this] {
         const bool more = hub_->drain();
+        if (record_.is_owed() && !refused_timer_.armed()) refused_timer_.set(refused_pause_);
         return consider_ending() || consider_handing_over() || more;
     });
 }
@@ -438,11 +446,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     if (ended.get() >= 0) ended.reap();
     writer_.page()->spawned_pid.store(0);
     keeper_->withdraw(HeldKind::child, life_.run, ring::Stream::merged);
-    try {
-        rundir::write_final_record(home_, process_, life_);
-    } catch (const std::exception&) {
-        // a full disk: the page has it until the machine goes down
-    }
+    record_.save_exit();
     streams_.close_input("the process has ended");
     apply(Event::main_exited);
     if (!main_ && tree_.empty()) apply(Event::tree_gone);
@@ -517,6 +521,10 @@ void Shim::restore_page() {
 
 // Ending ---------------------------------------------------------------------------------------------------------------
 
+void Shim::retry_refused() {
+    refused_pause_ = record_.save_owed() ? kFirstPause : std::min(refused_pause_ * 2, kLongestPause);
+}
+
 /// Finished, nobody of the tree lives, every pipe at its end, and all told: then there is nothing left to do. Looked at
 /// before every sleep, so that what happened in between has been told in its order. True if there was something to say.
 bool Shim::consider_ending() {
@@ -557,6 +565,7 @@ void Shim::hand_over() {
 }
 
 void Shim::end() {
+    record_.save_owed();
     writer_.checkpoint(true);
     ::unlink(home_.shim_socket(process_).c_str());
     keeper_->say_goodbye();

@@ -90,6 +90,7 @@ class Shim {
     std::string refusal(std::uint32_t run) const;
 
     // ending
+    void retry_refused();
     bool consider_ending();
     bool consider_handing_over();
     [[nodiscard]] bool can_hand_over() const;
@@ -122,6 +123,8 @@ class Shim {
     os::Loop::Timer kill_timer_;
     os::Loop::Timer checkpoint_timer_;
     os::Loop::Timer accept_timer_;
+    os::Loop::Timer refused_timer_;
+    std::chrono::milliseconds refused_pause_;
     std::optional<TerminalSize> terminal_size_;  ///< as last asked for; a restart keeps it
     int stop_signal_ = SIGTERM;
     std::chrono::milliseconds grace_{5000};

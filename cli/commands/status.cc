@@ -8,6 +8,7 @@
 #include "cli/output/print.h"
 #include "cli/output/process_text.h"
 #include "cli/target.h"
+#include "protocol/os/error.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::cli {
@@ -21,11 +22,12 @@ json log_json(const Context& context, const rundir::ProcessFiles& files) {
         if (!reader) return nullptr;
         const auto bounds = reader->bounds();
         const auto& life = reader->state().lifecycle;
+        const auto error = static_cast<int>(life.capture_error);
         return {{"begin", bounds.begin},
                 {"end", bounds.end},
                 {"capacity", reader->state().geometry.capacity},
                 {"dropped_bytes", life.dropped_bytes},
-                {"capture_error", life.capture_error},
+                {"capture_error", error == 0 ? json{} : json(os::error_text(error))},
                 {"read_fallback", life.read_fallback != 0},
                 {"unverified", reader->unverified()}};
     } catch (const std::exception& damage) {

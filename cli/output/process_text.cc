@@ -119,12 +119,14 @@ std::string events_text(const json& events) {
     return text;
 }
 
-std::string log_text(const json& log) {
+std::string log_text(const json& log, bool is_finished) {
     if (!log.is_object()) return "";
     std::string text = "cursor " + field(log, "begin") + " to " + field(log, "end") + " of " +
                        field(log, "capacity") + " bytes";
     const auto dropped = field(log, "dropped_bytes");
+    const auto error = field(log, "capture_error");
     if (!dropped.empty() && dropped != "0") text += "; " + dropped + " refused by the disk";
+    if (!error.empty()) text += (is_finished ? ", to the end: " : ", which refuses still: ") + error;
     if (field(log, "read_fallback") == "true") text += "; captured by read";
     if (field(log, "unverified") == "true") text += "; unverified since a reboot";
     return text;
@@ -200,7 +202,7 @@ std::string status_text(const json& status) {
     lines.add("stdin", field(status, "stdin"));
     lines.add("cpu", age(status, "cpu_ms"));
     lines.add("memory", memory(status, "memory_kib"));
-    lines.add("log", status.contains("log") ? log_text(status["log"]) : "");
+    lines.add("log", status.contains("log") ? log_text(status["log"], finished(process)) : "");
     lines.add("damage", field(process, "damage"));
     lines.add("attention", field(process, "attention") == "none" ? "" : field(process, "attention"));
     return lines.take() + section(status, "runs", "runs", runs_text) +

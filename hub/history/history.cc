@@ -11,7 +11,9 @@
 namespace pp::hub {
 namespace {
 
-constexpr auto kRetryAfter = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds kFirstPause{1000};
+constexpr std::chrono::milliseconds kLongestPause{30'000};
+constexpr const char* kTakenOver = "what the processes' own files tell was taken over";
 
 /// Whether a process's own file may hold events beyond `last`. The page tells without a look at the file.
 bool may_have_more(const rundir::Home& home, std::uint64_t process, std::uint64_t last) {
@@ -44,7 +46,7 @@ void sort_by_time(std::vector<ShimEvent>& events) {
 struct History::Outcome {
     bool done = false;
     std::string problem;   ///< why not
-    std::string replaced;  ///< name of a damaged file that was moved aside just now
+    std::string replaced;  ///< why there is a new file since just now
     std::uint64_t newest = 0;  ///< number of an event
 };
 
@@ -53,9 +55,13 @@ struct History::Shelf {
     rundir::Home home;
     std::unique_ptr<Store> store;
     std::set<std::uint64_t> forgotten;  // their files may still be there
+    bool owes_rebuild = false;          // the store lacks what the files tell
 
     Store& open() {
-        if (!store) store = std::make_unique<Store>(home.history(), home.next_event());
+        if (!store) {
+            store = std::make_unique<Store>(home.history(), home.next_event());
+            owes_rebuild |= store->is_new();
+        }
         return *store;
     }
 
@@ -73,6 +79,7 @@ struct History::Shelf {
                 // the damage is told where the process is shown
             }
         }
+        owes_rebuild = false;
     }
 
     /// Takes in what the processes' own files have beyond `last`.
@@ -88,24 +95,38 @@ struct History::Shelf {
         if (!found.empty()) open().record({found.begin(), found.end()});
     }
 
+    void run(const std::function<void(Store&)>& action, Outcome& outcome) {
+        if (store && store->is_gone()) {
+            store.reset();
+            owes_rebuild = true;
+            outcome.replaced = std::string{"the history was removed while it was in use; "} + kTakenOver;
+        }
+        open();
+        if (owes_rebuild) rebuild();
+        action(*store);
+        outcome.newest = store->newest_number();
+        outcome.done = true;
+    }
+
     /// Runs an action; what is damaged is replaced, and the action runs again.
     Outcome attempt(const std::function<void(Store&)>& action) {
         Outcome outcome;
-        try {
+        for (int tries = 0; tries < 2; ++tries) {
             try {
-                action(open());
+                run(action, outcome);
+                return outcome;
             } catch (const Store::Damaged& damaged) {
                 store.reset();
                 outcome.problem = damaged.what();
-                outcome.replaced = move_aside(home.history(), wall_clock_ns());
-                rebuild();
-                action(open());
+                const auto aside = move_aside(home.history(), wall_clock_ns());
+                if (!aside) return outcome;
+                outcome.replaced = "the history was damaged; it was moved to " + *aside + ", and " + kTakenOver;
+            } catch (const std::exception& error) {
+                store.reset();  // a connection that has met a broken disk may not get over it
+                outcome.problem = error.what();
+                return outcome;
             }
-            outcome.done = true;
-        } catch (const std::exception& error) {
-            outcome.problem = error.what();
         }
-        if (store) outcome.newest = store->newest_number();
         return outcome;
     }
 };
@@ -114,8 +135,9 @@ History::History(EventLoop& loop, const rundir::Home& home, const Log& log, OnCo
     : loop_{loop},
       log_{log},
       on_committed_{std::move(on_committed)},
-      shelf_{std::make_shared<Shelf>(Shelf{home, nullptr, {}})},
+      shelf_{std::make_shared<Shelf>(Shelf{home, nullptr, {}, false})},
       retry_{loop, [this] { flush(); }},
+      retry_pause_{kFirstPause},
       worker_{loop} {}
 
 /// What shims told and is not committed is on disk in their files, un-acknowledged: the next hub gets it. What the hub
@@ -138,22 +160,25 @@ void History::with_store(std::function<void(Store&)> action, std::function<void(
 
 void History::note_outcome(const Outcome& outcome) {
     if (!outcome.replaced.empty()) {
-        replaced_ = "the history was damaged; it was moved to " + outcome.replaced +
-                    ", and what the processes' own files tell was taken over";
-        log_.say(outcome.problem + "; " + replaced_);
+        replaced_ = outcome.replaced;
+        log_.say((outcome.problem.empty() ? "" : outcome.problem + "; ") + replaced_);
         note(HubEventKind::history_replaced, 0, replaced_);
     }
-    if (outcome.done) {
-        if (!problem_.empty()) log_.say("history: works again");
-        problem_.clear();
+    if (!outcome.done) {
+        if (outcome.problem != problem_) log_.say(outcome.problem);
+        problem_ = outcome.problem;
+        return;
     }
     if (outcome.newest > newest_) {
         newest_ = outcome.newest;
         tell_news();
     }
-    if (outcome.done) return;
-    if (outcome.problem != problem_) log_.say(outcome.problem);
-    problem_ = outcome.problem;
+    if (!in_flight_ && waiting_.empty()) note_recovery();  // that it can be read says nothing of writing
+}
+
+void History::note_recovery() {
+    retry_pause_ = kFirstPause;
+    if (!std::exchange(problem_, {}).empty()) log_.say("history: works again");
 }
 
 void History::open(std::vector<rundir::ProcessNumber> processes, std::function<void(Opened)> then) {
@@ -171,7 +196,7 @@ void History::open(std::vector<rundir::ProcessNumber> processes, std::function<v
     with_store(look, [this, found, unread, then = std::move(then)](const Outcome& outcome) {
         if (!outcome.done) {  // the files are read when the store can be had
             waiting_.unread.insert(unread.begin(), unread.end());
-            retry_.set(kRetryAfter);
+            retry_.set(retry_pause_);
         }
         note_last(found->last);
         then(found->opened);
@@ -236,8 +261,11 @@ void History::on_flushed(const Writes& batch, const Last& read, const Outcome& o
     in_flight_ = false;
     if (!outcome.done) {
         take_back(batch);
-        return retry_.set(kRetryAfter);
+        retry_.set(retry_pause_);  // nobody tells when another has let go of it, or the disk has room
+        retry_pause_ = std::min(retry_pause_ * 2, kLongestPause);
+        return;
     }
+    note_recovery();
     note_last(read);
     Last committed;
     for (const auto& event : batch.events) {
@@ -293,7 +321,7 @@ void History::forget(std::uint64_t process) {
 
 void History::tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then) {
     auto told = std::make_shared<Told>();
-    flush();  // what has just happened is asked for as often as not
+    if (problem_.empty()) flush();  // what has just happened is asked for as often as not
     with_store(
         [=](Store& store) {
             told->runs = store.runs(process, max_runs);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,8 +20,8 @@
 namespace pp::hub {
 
 /// The history for the loop's thread: keeps what is to be written until the worker has committed it, in batches of a
-/// turn or more, and says so; a store that is locked or full is tried again, a damaged one is replaced and filled
-/// anew. A process that was forgotten does not come back, whatever was under way or is told late.
+/// turn or more, and says so; a store that is locked or full is tried again, one that is damaged or was removed is
+/// replaced and filled anew. A process that was forgotten does not come back, whatever was under way or is told late.
 class History {
   public:
     /// `on_committed`: events of this process up to this number are safe.
@@ -66,7 +67,7 @@ class History {
 
     /// Empty, or what is wrong with it now, for a person.
     [[nodiscard]] const std::string& problem() const { return problem_; }
-    /// Empty, or that an earlier file was damaged and moved aside.
+    /// Empty, or what became of an earlier file: damaged and moved aside, or removed.
     [[nodiscard]] const std::string& replaced() const { return replaced_; }
 
   private:
@@ -95,6 +96,7 @@ class History {
     void tell_news();
     [[nodiscard]] bool has_forgotten(std::uint64_t process) const { return forgotten_.contains(process); }
     void note_outcome(const Outcome& outcome);
+    void note_recovery();
 
     EventLoop& loop_;
     const Log& log_;
@@ -112,6 +114,7 @@ class History {
     std::string problem_;
     std::string replaced_;
     EventLoop::Timer retry_;
+    std::chrono::milliseconds retry_pause_;
     Worker worker_;
 };
 

@@ -1,6 +1,7 @@
 #include "hub/history/store.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,7 +16,7 @@
 namespace pp::hub {
 namespace {
 
-constexpr int kBusyTimeoutMs = 2000;
+constexpr int kBusyTimeoutMs = 250;  // others wait behind; what stays locked is tried again
 // 1: the first. Tables that were added since are passed over by an earlier hub, which numbers its events by
 // the highest `seq`.
 constexpr int kSchemaVersion = 1;
@@ -64,6 +65,7 @@ struct Store::State {
     sqlite3* db = nullptr;
     std::optional<ReservedNumbers> reserved;
     std::uint64_t next = 1;  ///< number that the next event gets
+    bool is_new = false;
 
     /// Within a transaction that gives all below `until`; `next` follows when it is committed.
     void note_given(std::uint64_t until);
@@ -299,20 +301,27 @@ HubEvent hub_event_of(const Statement& row, int process, int first) {
 }  // namespace
 
 Store::Store(const std::string& path, const std::string& reserved_path) : state_{std::make_unique<State>()} {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        throw Damaged("history: " + path + " is not a file");
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path.c_str(), &state_->db, flags, nullptr) != SQLITE_OK) fail(state_->db, "open");
     sqlite3_busy_timeout(state_->db, kBusyTimeoutMs);
     state_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -1000");
-    {
-        Statement version{state_->db, "PRAGMA user_version"};
-        version.step();
-        if (version.integer(0) > kSchemaVersion)
-            throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version.integer(0)) +
-                          ")");
-    }
+    const auto version = [this] {
+        Statement asked{state_->db, "PRAGMA user_version"};
+        asked.step();
+        return asked.integer(0);
+    }();
+    if (version > kSchemaVersion)
+        throw Damaged("history: it was made by a newer pp (schema " + std::to_string(version) + ")");
+    state_->is_new = version == 0;
     state_->execute(kSchema);
-    state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
-    Statement{state_->db, "INSERT OR IGNORE INTO numbering VALUES(1, ?, 1)"}.bind(random_number()).run();
+    // what is there is not written again: so it can be read while another holds the lock for writing
+    if (version != kSchemaVersion)
+        state_->execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+    if (!Statement{state_->db, "SELECT 1 FROM numbering"}.step())
+        Statement{state_->db, "INSERT INTO numbering VALUES(1, ?, 1)"}.bind(random_number()).run();
     Statement numbering{
         state_->db,
         "SELECT history, max(next, coalesce((SELECT max(seq) FROM events), 0) + 1) FROM numbering"};
@@ -322,6 +331,15 @@ Store::Store(const std::string& path, const std::string& reserved_path) : state_
 }
 
 Store::~Store() = default;
+
+bool Store::is_new() const {
+    return state_->is_new;
+}
+
+bool Store::is_gone() const {
+    int moved = 0;
+    return sqlite3_file_control(state_->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
 
 void Store::State::note_given(std::uint64_t until) {
     if (until == next) return;
@@ -515,9 +533,10 @@ std::uint64_t Store::newest_number() const {
     return state_->next - 1;
 }
 
-std::string move_aside(const std::string& path, std::int64_t now_ns) {
+std::optional<std::string> move_aside(const std::string& path, std::int64_t now_ns) {
     const std::string aside = path + ".damaged-" + std::to_string(now_ns / 1'000'000'000);
-    for (const char* part : {"", "-wal", "-shm"}) std::rename((path + part).c_str(), (aside + part).c_str());
+    if (std::rename(path.c_str(), aside.c_str()) != 0) return std::nullopt;
+    for (const char* part : {"-wal", "-shm"}) std::rename((path + part).c_str(), (aside + part).c_str());
     return aside;
 }
 

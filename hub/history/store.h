@@ -71,6 +71,10 @@ class Store {
 
     /// Opens it, or makes it. `reserved_path`: the bound of the numbers given out (reserved_numbers.h).
     Store(const std::string& path, const std::string& reserved_path);
+    /// It was made just now, or was not made to the end before: what the processes' files tell is not in it yet.
+    [[nodiscard]] bool is_new() const;
+    /// Somebody has removed the file or put another in its place: what is written here is seen by nobody.
+    [[nodiscard]] bool is_gone() const;
     ~Store();
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
@@ -103,7 +107,7 @@ class Store {
     std::unique_ptr<State> state_;
 };
 
-/// Moves a damaged file (with its WAL) aside; returns its new name.
-std::string move_aside(const std::string& path, std::int64_t now_ns);
+/// Moves a damaged file (with its WAL) aside; returns its new name, or nothing if that is refused.
+std::optional<std::string> move_aside(const std::string& path, std::int64_t now_ns);
 
 }  // namespace pp::hub

@@ -236,7 +236,7 @@ void Fleet::on_hello(std::uint64_t process) {
 }
 
 void Fleet::on_event(std::uint64_t process, const rundir::Event& event) {
-    if (parts_.registry.has_forgotten(process)) return;
+    if (parts_.registry.has_forgotten(process)) return roster_.acknowledge(process, event.number);
     const auto known = parts_.history.last_event(process);
     if (event.number > known + 1)
         parts_.log.say(rundir::process_id(process) + ": events " + std::to_string(known + 1) + " to " +

@@ -152,6 +152,7 @@ std::string status_text(const StatusResult& status) {
             " of " + std::to_string(status.log.capacity) + " bytes kept";
     if (status.log.dropped_bytes > 0)
         text += ", " + std::to_string(status.log.dropped_bytes) + " refused by the disk";
+    if (status.log.capture_error != 0) text += ", the last of it with: " + os::error_text(status.log.capture_error);
     if (!status.log.damage.empty()) text += ", damaged: " + status.log.damage;
     text += "\nruns: " + std::to_string(status.runs.size()) + " known";
     for (std::size_t i = 0; i < status.runs.size() && i < 5; ++i) {

@@ -206,7 +206,7 @@ LineStart find_line_start(Reader& reader, const Selection& selection, std::uint6
     LineStart start{end, lines == 0};
     if (start.reached) return start;
     bool first = true;
-    std::uint64_t wanted = lines;
+    std::uint64_t wanted = std::min(lines, UINT64_MAX - 1);  // one more is counted where the last line is finished
     walk_back(reader, selection, begin, end, [&](const Chunk& chunk, std::optional<std::uint64_t> newlines) {
         if (std::exchange(first, false) && ends_with_newline(reader, chunk)) ++wanted;
         start.cursor = chunk.begin;

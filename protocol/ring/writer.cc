@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "protocol/os/error.h"
 #include "protocol/ring/superblock.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::int64_t kShortestQuantum = 1'000'000;       // 1 ms
 constexpr std::int64_t kLongestQuantum = 60'000'000'000;   // 1 min
+constexpr std::int64_t kClockNoise = 1'000'000'000;         // a clock that is set right goes back by less
 constexpr std::uint64_t kRecount = 4u << 20;               // bytes that a successor counts again: about 1 ms
 
 os::UniqueFd open_file(const std::string& path, int flags) {
@@ -28,9 +30,16 @@ os::UniqueFd open_file(const std::string& path, int flags) {
     return fd;
 }
 
+template <class Clock>
+std::int64_t now_of() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
 bool refused_splice(int error) { return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP; }
 
 }  // namespace
+
+Writer::Writer() : clock_{now_of<std::chrono::system_clock>, now_of<std::chrono::steady_clock>} {}
 
 Writer Writer::open(const Paths& paths, std::uint64_t process, std::uint64_t capacity) {
     Writer writer;
@@ -287,8 +296,9 @@ std::uint64_t Writer::newlines(std::uint64_t from, std::uint64_t to) const {
 /// within a quantum of time share one; the quantum grows while descriptors are used up faster than payload.
 void Writer::describe(Stream stream, std::uint32_t run) {
     const std::int64_t now = wall_clock();
+    const std::int64_t steady = clock_.steady();
     const bool same = has_last_ && last_.stream == stream && last_.run == run && !recovered_ && !clock_stepped_;
-    if (same && last_.begin < tail_ && now - last_.time_ns < quantum_ns_) return;
+    if (same && last_.begin < tail_ && steady - last_steady_ns_ < quantum_ns_) return;
 
     Descriptor next;
     next.begin = tail_;
@@ -302,6 +312,7 @@ void Writer::describe(Stream stream, std::uint32_t run) {
     const std::uint64_t number = replace ? descriptors_ - 1 : descriptors_;
     if (!write_descriptor(number, next)) return;  // the disk is full: if the payload fits at all, it is tagged as the last
     last_ = next;
+    last_steady_ns_ = steady;
     has_last_ = true;
     recovered_ = false;
     clock_stepped_ = false;
@@ -323,15 +334,12 @@ bool Writer::write_descriptor(std::uint64_t number, const Descriptor& descriptor
     return ::pwrite(ring_.get(), &descriptor, sizeof descriptor, offset) == static_cast<ssize_t>(sizeof descriptor);
 }
 
+/// Held at the last one where the clock has gone back; said once for each step.
 std::int64_t Writer::wall_clock() {
-    const auto now =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    if (now < last_time_ns_) {
-        clock_stepped_ = clock_stepped_ || last_time_ns_ - now > 1'000'000'000;
-        return last_time_ns_;
-    }
-    last_time_ns_ = now;
-    return now;
+    const auto now = clock_.wall();
+    const auto before = std::exchange(is_behind_, now < last_time_ns_);
+    if (is_behind_ && !before) clock_stepped_ = clock_stepped_ || last_time_ns_ - now > kClockNoise;
+    return last_time_ns_ = std::max(last_time_ns_, now);
 }
 
 void Writer::note_gap(std::uint64_t begin, std::uint64_t end) {
@@ -391,7 +399,7 @@ bool Writer::copy_to_head(std::size_t slot, std::uint64_t end) {
     return true;
 }
 
-void Writer::checkpoint(bool sealed) {
+bool Writer::checkpoint(bool sealed) {
     const StatePageLayout& page = *page_;
     if (sealed) {
         // what no byte was ever written to is a hole already; a sync makes what there is survive the machine
@@ -410,9 +418,9 @@ void Writer::checkpoint(bool sealed) {
     std::copy(page.gaps, page.gaps + gaps, block.gaps);
     std::copy(page.heads, page.heads + kHeadSlots, block.heads);
     // a refused one is written again in its own place: the other is the whole one
-    if (!write_superblock(ring_.get(), block)) return;
+    if (!write_superblock(ring_.get(), block)) return false;
     ++checkpoint_sequence_;
-    if (sealed) ::fdatasync(ring_.get());
+    return !sealed || ::fdatasync(ring_.get()) == 0;
 }
 
 }  // namespace pp::ring

@@ -50,8 +50,9 @@ class Writer {
     /// Stores bytes of our own making.
     void append(std::span<const std::byte> bytes, Stream stream, std::uint32_t run);
 
-    /// Writes the checkpoint; `sealed` also says that all is told, and syncs log and checkpoint.
-    void checkpoint(bool sealed);
+    /// Writes the checkpoint; `sealed` also says that all is told, and syncs log and checkpoint. False if the disk refuses: the
+    /// one before holds.
+    bool checkpoint(bool sealed);
 
     [[nodiscard]] std::uint64_t tail() const { return tail_; }
     [[nodiscard]] StatePage& page() { return page_; }
@@ -68,8 +69,17 @@ class Writer {
     /// A run begins at the tail: its head will be kept before the ring overwrites it.
     void begin_run(std::uint32_t run);
 
+    /// Nanoseconds. The wall clock may jump, and the times in the ring never go back for that; the steady one tells how far
+    /// chunks are apart.
+    struct Clock {
+        std::int64_t (*wall)();
+        std::int64_t (*steady)();
+    };
+    /// Another clock than the system's.
+    void set_clock(Clock clock) { clock_ = clock; }
+
   private:
-    Writer() = default;
+    Writer();
     void recover();
     void count_lines();
     void describe(Stream stream, std::uint32_t run);
@@ -104,8 +114,11 @@ class Writer {
     bool read_fallback_ = false;
     bool recovered_ = false;
     std::uint16_t generation_ = 0;
+    Clock clock_;
     std::int64_t last_time_ns_ = 0;
-    bool clock_stepped_ = false;
+    std::int64_t last_steady_ns_ = 0;  ///< when `last_` was written
+    bool is_behind_ = false;           ///< the wall clock has gone back, and has not come up with last_time_ns_ yet
+    bool clock_stepped_ = false;       ///< what is written next says so
     std::int64_t quantum_ns_ = 1'000'000;
 };
 

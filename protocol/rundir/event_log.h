@@ -67,6 +67,7 @@ class EventLog {
     void append(const ring::StatePage& page, Event& event);
     /// Tries again to store what the disk has refused; true if nothing is left of that. A shim that ended before would lose it.
     bool store_refused();
+    [[nodiscard]] bool has_refused() const { return !refused_.empty(); }
     /// After a reboot the page is new: goes on after the highest number that the file holds.
     [[nodiscard]] std::uint64_t next_number_on_disk() const;
     [[nodiscard]] std::optional<Event> find(std::uint64_t number) const;

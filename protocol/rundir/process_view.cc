@@ -28,6 +28,12 @@ bool is_crash(int signal) {
 // json(x) and never json{x}: g++ takes braces around a value for an array of one.
 json time_or_null(std::int64_t time_ns) { return time_ns == 0 ? json{} : json(iso_time(time_ns)); }
 
+/// 0 where the clock has gone back in between.
+std::int64_t milliseconds_between(std::int64_t from_ns, std::int64_t to_ns) {
+    if (to_ns <= from_ns) return 0;
+    return static_cast<std::int64_t>((static_cast<std::uint64_t>(to_ns) - static_cast<std::uint64_t>(from_ns)) / 1'000'000);
+}
+
 bool lives(const ring::Lifecycle& life) {
     return life.state == ring::LifeState::running || life.state == ring::LifeState::stopping;
 }
@@ -182,7 +188,7 @@ std::string explanation(const ProcessFiles& files) {
                    after + asked;
         case ring::ExitKind::unknown: return how_unknown(files, life);
     }
-    return "";
+    return "has ended in a way that this version does not know";
 }
 
 std::string damage_of(const ProcessFiles& files) {
@@ -232,8 +238,7 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"run", life.run},
         {"started_at", time_or_null(life.started_at_ns)},
         {"ended_at", time_or_null(life.ended_at_ns)},
-        {"uptime_ms",
-         life.started_at_ns > 0 ? json(std::max<std::int64_t>(0, (until - life.started_at_ns) / 1'000'000)) : json{}},
+        {"uptime_ms", life.started_at_ns > 0 ? json(milliseconds_between(life.started_at_ns, until)) : json{}},
         {"outcome", outcome == Outcome::none ? json{} : json(outcome_name(outcome))},
         {"exit_code", ended_by_exit ? json(life.exit_value) : json{}},
         {"signal", ended_by_signal ? json(signal_name(life.exit_value)) : json{}},

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <array>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
@@ -29,6 +32,14 @@ constexpr int kHighWaterMark = 10000;  // messages per peer and direction
 /// its pipe, with all that had come and was not read yet: the last answer of a hub that ends (libzmq 4.3.4,
 /// session_base_t::reconnect and socket_base_t::term_endpoint).
 constexpr int kNoReconnect = 1 << 30;
+/// libzmq aborts where the system refuses its two threads. One more, for what has just ended here may count for a moment yet.
+void make_sure_of_threads() {
+    std::mutex until_all_are_there;
+    std::array<std::jthread, 3> threads;
+    const std::lock_guard lock{until_all_are_there};
+    for (auto& thread : threads)
+        thread = std::jthread{[&] { const std::lock_guard ended_by_this{until_all_are_there}; }};
+}
 
 void set_common_options(zmq::socket_t& socket) {
     socket.set(zmq::sockopt::linger, 0);
@@ -82,7 +93,7 @@ struct Context::State {
     zmq::context_t context{1, 16};
 };
 
-Context::Context() : state_{std::make_unique<State>()} {}
+Context::Context() : state_{std::make_unique<State>()} { make_sure_of_threads(); }
 Context::~Context() = default;
 
 /// Who is connected to a ROUTER, as libzmq tells it.

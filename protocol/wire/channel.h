@@ -12,6 +12,7 @@ namespace pp::wire {
 /// A ZeroMQ context: one per program, made when the first socket is needed. libzmq runs two threads of its own in it.
 class Context {
   public:
+    /// Throws std::system_error where the system has no threads to give.
     Context();
     ~Context();
     Context(const Context&) = delete;

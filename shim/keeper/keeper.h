@@ -41,6 +41,9 @@ class Keeper {
 
     /// Until nobody needs a keeper any more: no shim, nothing held, no connection.
     void run() { loop_.run(); }
+    /// The same, a turn at a time.
+    void turn() { loop_.turn(); }
+    [[nodiscard]] bool ended() const { return loop_.stopped(); }
 
   private:
     /// A descriptor that a shim deposited.

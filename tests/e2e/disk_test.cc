@@ -1,6 +1,7 @@
 #include <sys/mount.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -69,10 +70,7 @@ TEST_CASE("a full disk: what cannot be kept is said, programs run on, and all wo
 }
 
 TEST_CASE("on a full disk finished processes can be cleared, and a hub starts", "[e2e][disk]") {
-    if (::geteuid() != 0) {
-        WARN("skipped: only root may mount a small tmpfs");
-        return;
-    }
+    if (const auto why_not = test::take_private_mounts(); !why_not.empty()) return test::skip(why_not);
     Installation pp;
     REQUIRE(pp.pp({"hub", "start"}).code == 0);  // makes run/ and state/
     REQUIRE(pp.pp({"shutdown"}).code == 0);
@@ -95,4 +93,25 @@ TEST_CASE("on a full disk finished processes can be cleared, and a hub starts", 
     const auto ended = pp.pp({"shutdown"});
     CHECK(ended.err == "");
     CHECK(ended.code == 0);
+}
+
+TEST_CASE("a full run directory: nothing can be started, that is said, what runs is not disturbed, and then it works again",
+          "[e2e][disk]") {
+    if (const auto why_not = test::take_private_mounts(); !why_not.empty()) return test::skip(why_not);
+    Installation pp;
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);  // makes run/
+    REQUIRE(pp.pp({"shutdown"}).code == 0);
+    const SmallDisk run{pp.home().run(), "64k"};
+    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "cat"}).code == 0);
+    const auto before = pp.pp_json({"status", "cat"})["process"];
+    run.fill();
+    const auto refused = pp.pp({"run", "--name", "more", "echo", "more"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err, Catch::Matchers::Contains("No space left on device"));
+    CHECK(pp.pp_json({"status", "cat"})["process"]["pid"] == before["pid"]);
+    std::filesystem::remove(pp.home().run() + "/fill");
+    CHECK(pp.pp({"run", "--name", "more", "echo", "more"}).out == "more\n");
+    CHECK(pp.pp({"send", "cat", "still here", "--enter", "--eof"}).code == 0);
+    CHECK(pp.pp({"wait", "cat"}).code == 0);
+    CHECK(pp.pp({"logs", "cat"}).out == "still here\n");
 }

@@ -1,5 +1,4 @@
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -9,6 +8,7 @@
 #include "protocol/os/proc.h"
 #include "tests/support/directory_watch.h"
 #include "tests/support/installation.h"
+#include "tests/support/stream_client.h"
 
 using namespace pp;
 using Catch::Matchers::Contains;
@@ -22,19 +22,10 @@ void start_hub_with_few(const Installation& pp) {
     REQUIRE(test::Running({"/bin/sh", "-c", script}, pp.environment(), pp.work()).wait().code == 0);
 }
 
-os::UniqueFd try_connect(const std::string& path) {
-    os::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) socket.reset();
-    return socket;
-}
-
 std::vector<os::UniqueFd> connect_often(const std::string& path) {
     std::vector<os::UniqueFd> clients;
     for (int i = 0; i < 400; ++i) {
-        if (auto client = try_connect(path)) clients.push_back(std::move(client));
+        if (auto client = test::try_connect(path)) clients.push_back(std::move(client));
     }
     return clients;
 }
@@ -66,7 +57,7 @@ TEST_CASE("a hub with more HTTP clients than it may have descriptors lives on, i
     CHECK(cpu_ms(hub) - before < busy.cpu_ms / 4);  // one that spins gets as much of a loaded machine as this did
     CHECK(pp.hub_pid() == hub);
     clients.clear();
-    CHECK(try_connect(pp.home().mcp_socket()));
+    CHECK(test::try_connect(pp.home().mcp_socket()));
 }
 
 TEST_CASE("a hub with more control clients than it takes lives on, says so, and goes on when they have gone",

@@ -323,3 +323,59 @@ TEST_CASE("a history that is replaced tells its events again with higher numbers
     CHECK(std::get<ShimEvent>(after[2].event).event.number == 3);
     CHECK(std::get<HubEvent>(after[3].event).kind == HubEventKind::history_replaced);
 }
+
+TEST_CASE("a history that was removed while it is open is made anew, filled, and that is told", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    fixture.open({4});
+    SECTION("removed") { std::filesystem::remove(fixture.home.history()); }
+    SECTION("with another in its place") {
+        std::filesystem::rename(fixture.home.history(), fixture.home.history() + ".old");
+        Store{fixture.home.history(), fixture.home.next_event()}.record({ShimEvent{9, an_event(1, EventKind::started)}});
+    }
+    fixture.history->add(5, an_event(1, EventKind::started));
+    fixture.run_until([&] { return fixture.committed[5] == 1; });
+    CHECK(fixture.history->replaced().find("removed") != std::string::npos);
+    CHECK(fixture.tell(4).runs.size() == 1);
+    CHECK(Store{fixture.home.history(), fixture.home.next_event()}.last_event(5) == 1);
+}
+
+TEST_CASE("what is no file in the history's place goes aside", "[hub][history]") {
+    Fixture fixture;
+    std::filesystem::create_directories(fixture.home.history() + "/inner");
+    fixture.write_events(4, {an_event(1, EventKind::started)});
+    fixture.open({4});
+    CHECK(fixture.history->problem().empty());
+    CHECK(fixture.history->replaced().find("history.db.damaged-") != std::string::npos);
+    CHECK(fixture.tell(4).events.size() == 1);
+}
+
+TEST_CASE("a history that could not be filled anew at once is, as soon as it can be", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    {
+        const Lock lock{fixture};
+        fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+        sqlite3* other = nullptr;
+        REQUIRE(sqlite3_open((fixture.home.history() + ".empty").c_str(), &other) == SQLITE_OK);
+        REQUIRE(sqlite3_exec(other, "CREATE TABLE x(y)", nullptr, nullptr, nullptr) == SQLITE_OK);
+        REQUIRE(sqlite3_exec(other, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
+        std::filesystem::rename(fixture.home.history() + ".empty", fixture.home.history());
+        fixture.history->add(5, an_event(1, EventKind::started));
+        fixture.run_until([&] { return !fixture.history->problem().empty(); });
+        sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+        sqlite3_close(other);
+    }
+    fixture.run_until([&] { return fixture.committed[5] == 1; });
+    CHECK(fixture.tell(4).events.size() == 2);
+    CHECK(fixture.history->problem().empty());
+}
+
+TEST_CASE("a history that is locked can be read", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    fixture.open({4});
+    const Lock lock{fixture};
+    Store another{fixture.home.history(), fixture.home.next_event()};
+    CHECK(another.events(4, 10).size() == 2);
+}

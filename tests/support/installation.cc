@@ -17,8 +17,10 @@
 #include "protocol/os/c_strings.h"
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
+#include "protocol/os/read_file.h"
 #include "protocol/os/unix_socket.h"
 #include "protocol/ring/state_page.h"
+#include "tests/support/directory_watch.h"
 
 namespace pp::test {
 namespace {
@@ -219,6 +221,15 @@ pid_t Installation::keeper_pid() const {
 pid_t Installation::shim_pid(const std::string& id) const {
     const auto state = ring::find_state(home_.state_page(rundir::find_process_number(id).value()));
     return state ? state->lifecycle.shim_pid : 0;
+}
+
+void Installation::wait_until_told(const std::string& id) const {
+    if (const auto shim = os::PidFd::find(shim_pid(id))) shim->wait_for_end();
+}
+
+void Installation::wait_for_hub_log(const std::string& text) const {
+    DirectoryWatch log{home_.state() + "/log"};
+    while (os::find_file_content(home_.log("hub")).value_or("").find(text) == std::string::npos) log.wait();
 }
 
 void Installation::kill_hard(pid_t pid) {

@@ -83,6 +83,10 @@ class Installation {
     [[nodiscard]] std::uint16_t mcp_port() const;
     [[nodiscard]] pid_t keeper_pid() const;
     [[nodiscard]] pid_t shim_pid(const std::string& id) const;
+    /// Sleeps until the shim of a process that has finished has told all, and has gone.
+    void wait_until_told(const std::string& id) const;
+    /// Sleeps until the hub's log holds this text.
+    void wait_for_hub_log(const std::string& text) const;
     /// SIGKILL, and sleeps until it is dead.
     static void kill_hard(pid_t pid);
     /// All that lives of this home: the programs of pp and what they run. A zombie does not.

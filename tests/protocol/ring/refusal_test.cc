@@ -1,16 +1,15 @@
 // The disk refuses: by a file size limit, and by a file system that is full.
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 
 #include "tests/protocol/ring/test_ring.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/private_mounts.h"
 #include "tests/support/skip.h"
 
@@ -19,27 +18,6 @@ using namespace pp::test;
 using What = ring::Writer::Taken::What;
 
 namespace {
-
-/// Files of this process may not grow, or be written, beyond a size: EFBIG, as a full disk answers ENOSPC.
-class FileSizeLimit {
-  public:
-    explicit FileSizeLimit(rlim_t bytes) {
-        ::signal(SIGXFSZ, SIG_IGN);
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        rlimit limit = before_;
-        limit.rlim_cur = bytes;
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    FileSizeLimit(const FileSizeLimit&) = delete;
-    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-    ~FileSizeLimit() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        ::signal(SIGXFSZ, SIG_DFL);
-    }
-
-  private:
-    rlimit before_{};
-};
 
 /// Fills a tmpfs with a ring on it until it refuses, and sees it recover. Runs in a mount namespace of its own; returns what
 /// went wrong, or nothing.

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "protocol/ring/query.h"
 #include "tests/protocol/ring/test_ring.h"
 
 using namespace pp;
@@ -99,4 +100,15 @@ TEST_CASE("a measure counts lines as a reader would", "[ring][tail]") {
     CHECK(measure(reader, {1, StreamChoice::out}, 0, tail).newlines == 1500);
     CHECK(measure(reader, {}, 7, tail - 7).newlines == 2997);
     CHECK(measure(reader, {2, StreamChoice::combined}, 0, tail).newlines == 0);
+}
+
+TEST_CASE("as many lines as a number can say are all there are", "[ring][tail]") {
+    TestRing ring;
+    ring.begin_run(1);
+    ring.write("one\ntwo\n");
+    auto reader = ring.reader();
+    CHECK(ring::find_line_start(reader, {}, 0, 8, UINT64_MAX).cursor == 0);
+    ring::Query query;
+    query.lines = UINT64_MAX;
+    CHECK(ring::query(reader, query).text == "one\ntwo\n");
 }

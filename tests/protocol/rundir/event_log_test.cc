@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temp_dir.h"
 
 using namespace pp;
@@ -111,21 +112,27 @@ TEST_CASE("an overlong text is cut and ended", "[rundir][events]") {
 
 TEST_CASE("what the disk refuses is kept, told, and stored when it can be", "[rundir][events]") {
     Log log;
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
-    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
     for (std::uint32_t i = 1; i <= 30; ++i) log.append(i);
-    const rlimit small{30 * sizeof(Event), before.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-    log.append(31);
-    log.append(32);
-    CHECK_FALSE(log.log.store_refused());
-    CHECK(log.log.find(32)->run == 32);
-    CHECK(rundir::read_events(log.path, 1).size() == 30);
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
-    std::signal(SIGXFSZ, handler);
+    {
+        const FileSizeLimit limit{30 * sizeof(Event)};
+        log.append(31);
+        log.append(32);
+        CHECK_FALSE(log.log.store_refused());
+        CHECK(log.log.find(32)->run == 32);
+        CHECK(rundir::read_events(log.path, 1).size() == 30);
+    }
+    CHECK(log.log.has_refused());
     CHECK(log.log.store_refused());
     const auto events = rundir::read_events(log.path, 1);
     REQUIRE(events.size() == 32);
     CHECK(events.back().run == 32);
+}
+
+TEST_CASE("of events that a disk refuses for ever, as many are kept as the file has slots", "[rundir][events]") {
+    Log log;
+    const FileSizeLimit limit{0};
+    for (std::uint32_t i = 1; i <= kEventSlots + 10; ++i) log.append(i);
+    CHECK_FALSE(log.log.find(10));
+    CHECK(log.log.find(11)->run == 11);
+    CHECK(log.log.find(kEventSlots + 10)->run == kEventSlots + 10);
 }

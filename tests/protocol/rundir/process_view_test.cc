@@ -161,3 +161,21 @@ TEST_CASE("a process is shown with the keys of the contract, absent as null", "[
     CHECK(killed["pid"].is_null());
     CHECK(killed["exit_code"].is_null());
 }
+
+TEST_CASE("what a clock that jumps, a later version or a damaged record says can be shown", "[rundir][view][clock]") {
+    ring::Lifecycle life;
+    life.run = 1;
+    life.state = LifeState::running;
+    life.started_at_ns = 1'700'000'000'000'000'000;
+    CHECK(rundir::process_json(files_with(life), life.started_at_ns - 3'600'000'000'000)["uptime_ms"] == 0);
+    life.ended_at_ns = INT64_MIN;
+    CHECK(rundir::process_json(files_with(life), 0)["uptime_ms"] == 0);
+    life.started_at_ns = 1;
+    life.ended_at_ns = INT64_MAX;
+    CHECK(rundir::process_json(files_with(life), 0)["uptime_ms"] == INT64_MAX / 1'000'000);
+    life.exit_kind = static_cast<ExitKind>(99);
+    CHECK_THAT(rundir::explanation(files_with(life)), Contains("this version does not know"));
+    life.exit_kind = ExitKind::exited;
+    life.ended_at_ns = life.started_at_ns - 1;
+    CHECK(rundir::explanation(files_with(life)) == "exited with code 0");
+}
