@@ -14,6 +14,7 @@
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/unix_socket.h"
+#include "protocol/rundir/process_files.h"
 #include "shim/clock.h"
 #include "shim/find_pipes.h"
 #include "shim/log.h"
@@ -134,7 +135,7 @@ void Shim::listen() {
 void Shim::resume() {
     ++life_.generation;
     writer_.set_generation(static_cast<std::uint16_t>(life_.generation));
-    if (writer_.has_made_page()) recall_main();
+    if (writer_.has_made_page() && !record_.has_ended()) recall_main();
     auto held = keeper_->claim();
     find_foster_parents();
     if (life_.run == 0) {
@@ -173,7 +174,7 @@ void Shim::resume() {
 void Shim::recall_main() {
     ring::StatePage& page = writer_.page();
     page->spawned_run.store(life_.run);
-    page->spawned_pid.store(record_.has_ended() ? 0 : life_.main_pid);
+    page->spawned_pid.store(life_.main_pid);
     const auto sources = recall_sources(life_.main_pid, life_.run, launch_);
     std::copy(sources.begin(), sources.end(), page->sources);
 }

@@ -26,7 +26,7 @@ struct SearchOptions {
     bool names_process = false;
     bool has_context = false;
     bool count = false;
-    bool json = false;
+    bool as_json = false;
 };
 
 /// As they stand on the command line.
@@ -74,7 +74,6 @@ void refuse_contradictions(const SearchWords& given) {
     exclude(given.count && (given.head || given.tail), "--count and --head or --tail");
     if (given.cursor && !given.process) throw Failure{Exit::usage, "--cursor is one process's: name the process too"};
 }
-}
 
 SearchOptions parse(const Words& words) {
     const auto given = read_words(words);
@@ -86,7 +85,7 @@ SearchOptions parse(const Words& words) {
     options.names_process = given.process.has_value();
     options.has_context = given.context && *given.context != "0";
     options.count = given.count;
-    options.json = given.json;
+    options.as_json = given.json;
     json& question = options.question;
     question = {{"pattern", *given.pattern},
                 {"literal", given.literal},
@@ -114,7 +113,7 @@ class Searcher {
           lines_{{!options_.names_process, options_.has_context, may_colour(STDOUT_FILENO)}} {}
 
     int run() {
-        if (options_.json) return print_json();
+        if (options_.as_json) return print_json();
         json& question = options_.question;
         if (question["tail"].is_null() && question["head"].is_null()) question["head"] = INT64_MAX;
         const auto answer = ask(question);

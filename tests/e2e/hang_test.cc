@@ -104,7 +104,10 @@ TEST_CASE("what can do no harm is asked again of the successor of a shim that hu
     start_cat(pp);
     const auto shim = pp.shim_pid("p1");
     const Frozen frozen{shim};
-    if (!frozen.holds()) return WARN("this system lets nobody trace");
+    if (!frozen.holds()) {
+        WARN("this system lets nobody trace");
+        return;
+    }
     CHECK(pp.pp({"stop", "cat"}).code == 0);
     CHECK(pp.pp_json({"status", "cat"})["process"]["outcome"] == "stopped");
 }
@@ -170,7 +173,10 @@ TEST_CASE("a keeper that hangs is killed when it is needed, and another one has 
     const pid_t main = pid_of(pp, "cat");
     const pid_t keeper = pp.keeper_pid();
     const Frozen frozen{keeper};
-    if (!frozen.holds()) return WARN("this system lets nobody trace");
+    if (!frozen.holds()) {
+        WARN("this system lets nobody trace");
+        return;
+    }
     CHECK(pp.pp({"run", "-d", "--name", "other", "sleep", "1000"}).code == 0);
     CHECK(pp.keeper_pid() != keeper);
     CHECK_THAT(hub_log(pp), Contains("it hangs, and is killed; another one is started"));

@@ -109,7 +109,10 @@ TEST_CASE("how a main ended that somebody has reaped is told by the kernel, or b
     CHECK(unknown->value == 0);
     const auto told = shim::find_main_exit(main.process, main.start_time, page, 0);
     REQUIRE(told);
-    if (!os::find_exit_of_reaped(main.process)) return WARN("this kernel has no PIDFD_GET_INFO");
+    if (!os::find_exit_of_reaped(main.process)) {
+        WARN("this kernel has no PIDFD_GET_INFO");
+        return;
+    }
     CHECK(told->kind == ExitKind::exited);
     CHECK(told->value == 6);
 }
@@ -125,10 +128,10 @@ TEST_CASE("the keeper's record goes before what the system says of one that is r
     record.start_time = main.start_time;
     record.kind = ExitKind::signaled;
     record.value = SIGSEGV;
-    page.store_orphan(record);
+    REQUIRE(page.store_orphan(record));
     CHECK(shim::find_main_exit(main.process, main.start_time, page, 0, kOldKernel)->value == SIGSEGV);
     record.start_time += 1;
-    page.store_orphan(record);
+    REQUIRE(page.store_orphan(record));
     CHECK(shim::find_main_exit(main.process, main.start_time, page, 0, kOldKernel)->kind == ExitKind::unknown);
 }
 

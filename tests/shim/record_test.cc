@@ -38,7 +38,7 @@ struct Fixture {
 TEST_CASE("a start is told once, however many shims come after it", "[shim][record]") {
     const Fixture fixture;
     auto writer = fixture.writer();
-    Record record{fixture.home, 1, writer};
+    Record record{fixture.home, 1, writer, {}};
     record.life.run = 1;
     for (int shim = 0; shim < 200; ++shim) {
         record.append_once(EventKind::started);
@@ -55,7 +55,7 @@ TEST_CASE("a start is told once, however many shims come after it", "[shim][reco
 TEST_CASE("each run's start is told", "[shim][record]") {
     const Fixture fixture;
     auto writer = fixture.writer();
-    Record record{fixture.home, 1, writer};
+    Record record{fixture.home, 1, writer, {}};
     for (record.life.run = 1; record.life.run <= 3; ++record.life.run) {
         record.append(EventKind::taken_over);  // its shim was killed before it could tell
         record.append_once(EventKind::started);

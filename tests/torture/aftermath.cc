@@ -119,11 +119,13 @@ Aftermath::Problems Aftermath::table_problems() {
     }
     for (const pid_t pid : living["torture_actor"]) {
         const auto mark = mark_of(pid);
+        const auto stat = os::find_proc_stat(pid);
+        if (!stat || mains.contains(pid)) continue;
         const auto row = rows.find(rundir::find_process_number(mark.substr(0, mark.find('#'))).value_or(0));
-        const bool is_known = row != rows.end() && (mains.contains(pid) || row->second.at("descendants") > 0 ||
-                                                    (row->second.at("state") == "running" && os::find_proc_stat(pid)->session == pid));
-        const bool is_daemon_of_running = row != rows.end() && row->second.at("state") == "running" && !mains.contains(pid);
-        if (!is_known && !is_daemon_of_running)
+        const bool was_main = stat->session == pid;
+        const bool has_live_tree =
+            row != rows.end() && (row->second.at("state") == "running" || row->second.at("descendants") > 0);
+        if (was_main || !has_live_tree)
             problems.push_back("pid " + std::to_string(pid) + " (" + mark + ") runs, and the table does not say so");
     }
     for (const auto& [program, count] : {std::pair<std::string, std::size_t>{"pp-hub", 1}, {"pp-keeper", 1}, {"pp-shim", with_shim}}) {

@@ -58,6 +58,11 @@ void InputPump::close() {
     }
 }
 
+std::uint64_t InputPump::unsure() const {
+    return static_cast<std::uint64_t>(
+        std::count_if(book_.begin(), book_.end(), [](const Piece& piece) { return !piece.is_certain; }));
+}
+
 std::vector<std::string> InputPump::faults_in(const std::string& arrived) const {
     std::size_t at = 0;
     for (const auto& piece : book_) {

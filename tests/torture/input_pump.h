@@ -21,7 +21,8 @@ class InputPump {
     void pump(const std::atomic<bool>& end, std::uint64_t most);
     /// Holds what came out of the process against the book.
     [[nodiscard]] std::vector<std::string> faults_in(const std::string& arrived) const;
-    [[nodiscard]] std::uint64_t sent() const { return place_; }
+    /// How many messages may have been taken in part, in whole or not at all.
+    [[nodiscard]] std::uint64_t unsure() const;
     /// Refusals that no killing explains.
     [[nodiscard]] const std::vector<std::string>& refusals() const { return refusals_; }
 

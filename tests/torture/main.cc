@@ -61,8 +61,8 @@ Options parse(const std::vector<std::string>& words) {
 double milliseconds(std::chrono::nanoseconds time) { return static_cast<double>(time.count()) / 1e6; }
 
 void print_head() {
-    std::printf("%-36s %7s %7s %10s %6s %7s %7s %8s %9s %9s\n", "what, killed, where", "kills", "rounds", "MB", "lost", "doubled",
-                "exits", "unknown", "p50 ms", "max ms");
+    std::printf("%-36s %7s %7s %10s %6s %7s %7s %8s %7s %9s %9s\n", "what, killed, where", "kills", "rounds", "MB", "lost", "doubled",
+                "exits", "unknown", "unsure", "p50 ms", "max ms");
 }
 
 void print_row(const Plan& plan, Outcome& outcome) {
@@ -70,11 +70,12 @@ void print_row(const Plan& plan, Outcome& outcome) {
     std::sort(takeovers.begin(), takeovers.end());
     const double median = takeovers.empty() ? 0 : milliseconds(takeovers[takeovers.size() / 2]);
     const double longest = takeovers.empty() ? 0 : milliseconds(takeovers.back());
-    std::printf("%-36s %7llu %7llu %10.1f %6llu %7llu %7llu %8llu %9.2f %9.2f\n", plan.name().c_str(),
+    std::printf("%-36s %7llu %7llu %10.1f %6llu %7llu %7llu %8llu %7llu %9.2f %9.2f\n", plan.name().c_str(),
                 static_cast<unsigned long long>(outcome.kills.of(plan.victims)), static_cast<unsigned long long>(outcome.rounds),
                 static_cast<double>(outcome.bytes) / 1e6, static_cast<unsigned long long>(outcome.lost),
                 static_cast<unsigned long long>(outcome.doubled), static_cast<unsigned long long>(outcome.true_exits),
-                static_cast<unsigned long long>(outcome.unknown_exits), median, longest);
+                static_cast<unsigned long long>(outcome.unknown_exits),
+                static_cast<unsigned long long>(outcome.unsure_inputs), median, longest);
     std::fflush(stdout);
 }
 

@@ -171,6 +171,8 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> Round::totals() const {
 void Round::check_output() {
     if (plan_.kind == Kind::input) return check_input();
     const auto total = totals();
+    // it wrote all that it was to write before anybody told it to end, and nobody may have been there
+    if (plan_.leaves_nobody() && total && total->first == most_) end_ = End::in_the_gap;
     if (!total && !ends_by_hangup()) return violate("the child has not said how much it wrote");
     if (plan_.kind == Kind::split) return check_split(total->first, total->second);
     check_one(total ? total->first : kEndless);
@@ -221,19 +223,21 @@ void Round::check_input() {
     std::string arrived;
     read_all([&](std::span<const char> bytes) { arrived.append(bytes.data(), bytes.size()); });
     outcome_.bytes += arrived.size();
+    outcome_.unsure_inputs += pump_->unsure();
     for (const auto& fault : pump_->faults_in(arrived)) violate(fault);
     for (const auto& refusal : pump_->refusals()) violate("input was refused: " + refusal);
 }
 
-/// A child that ended with all of ours dead may have taken with it what was in its pipes, and nothing before that.
+/// A child that ended with all of ours dead may have taken with it what was in its pipes, and nothing before that; and a
+/// terminal takes with it what nobody has read.
 void Round::settle(const NumberCheck& check, std::optional<std::uint64_t> total) {
     outcome_.bytes += check.taken();
     outcome_.lost += check.lost();
     outcome_.doubled += check.doubled();
     for (const auto& fault : check.faults()) violate(fault);
     if (!total || check.place() == *total) return;
-    const bool is_excused = end_ == End::in_the_gap && check.place() < *total && *total - check.place() <= kPipeHolds;
-    if (is_excused) return;
+    const bool may_be_cut = end_ == End::in_the_gap && check.place() < *total && *total - check.place() <= kPipeHolds;
+    if (may_be_cut || (ends_by_hangup() && check.place() < *total)) return;
     outcome_.lost += *total - std::min(*total, check.place());
     violate("the stream ends at byte " + std::to_string(check.place()) + ", and " + std::to_string(*total) + " were written");
 }

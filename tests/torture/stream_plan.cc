@@ -35,6 +35,7 @@ void Outcome::add(const Outcome& more) {
     doubled += more.doubled;
     true_exits += more.true_exits;
     unknown_exits += more.unknown_exits;
+    unsure_inputs += more.unsure_inputs;
     violations.insert(violations.end(), more.violations.begin(), more.violations.end());
 }
 

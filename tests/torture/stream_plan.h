@@ -56,6 +56,7 @@ struct Outcome {
     std::uint64_t doubled = 0;
     std::uint64_t true_exits = 0;
     std::uint64_t unknown_exits = 0;
+    std::uint64_t unsure_inputs = 0;  ///< messages of which nobody could say how much was taken
     std::vector<std::string> violations;
 
     void add(const Outcome& more);

@@ -125,14 +125,20 @@ TEST_CASE("how a stranger ended is told by its descriptor once somebody has reap
     process.reap();
     CHECK_FALSE(os::find_exit_of_zombie(process, stat->start_time));
     const auto status = os::find_exit_of_reaped(process);
-    if (!status) return WARN("this kernel has no PIDFD_GET_INFO");
+    if (!status) {
+        WARN("this kernel has no PIDFD_GET_INFO");
+        return;
+    }
     CHECK(status->kind == ExitStatus::Kind::exited);
     CHECK(status->value == 9);
     CHECK(os::find_exit_of_stranger(process, stat->start_time).value().value == 9);
 }
 
 TEST_CASE("the 0 that the kernel writes for one that we may not look into is not taken for an exit code", "[os][process]") {
-    if (::geteuid() != 0) return WARN("another user's process takes root to make");
+    if (::geteuid() != 0) {
+        WARN("another user's process takes root to make");
+        return;
+    }
     const pid_t pid = ::fork();
     if (pid == 0) {
         if (::setresuid(12345, 12345, 12345) != 0) ::_exit(1);

@@ -8,6 +8,7 @@
 //     torture_actor FILE parent           stays, and leaves a daemon in a session of its own beside it
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -48,10 +49,13 @@ void say(const char* what, int code) {
 }
 
 void leave_daemon() {
-    if (::fork() != 0) return;
-    ::setsid();
-    if (::fork() != 0) ::_exit(0);
-    stay();
+    const pid_t middle = ::fork();
+    if (middle == 0) {
+        ::setsid();
+        if (::fork() != 0) ::_exit(0);
+        stay();
+    }
+    ::waitpid(middle, nullptr, 0);
 }
 
 }  // namespace
