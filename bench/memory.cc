@@ -22,8 +22,8 @@ namespace {
 using namespace pp;
 using namespace pp::bench;
 
-constexpr int kMonitors = 100;
-constexpr int kProcesses = 1000;
+constexpr int kFew = 100;
+constexpr int kMany = 1000;
 constexpr std::chrono::milliseconds kSettling{1000};
 constexpr double kKilobyte = 1000;
 
@@ -36,47 +36,58 @@ double proportional(pid_t pid, const std::string& key = "Pss:") {
     throw std::runtime_error("no " + key + " of " + std::to_string(pid));
 }
 
-/// kB per child of what `start` starts a hundred of, with all that comes along. For each a group of its own:
-/// what a dead one leaves goes away only by and by.
-double growth(const MemoryGroup& group, const std::function<void()>& start) {
-    const auto before = group.held();
-    start();
-    let_pass(kSettling);
-    return (static_cast<double>(group.held()) - static_cast<double>(before)) / kMonitors / kKilobyte;
+/// kB for each child of what a hundred take, and a thousand, with all that comes along.
+struct Each {
+    double of_few = 0;
+    double of_many = 0;
+};
+
+/// `start` starts so many more.
+Each growth(const MemoryGroup& group, const std::function<void(int)>& start) {
+    const auto before = static_cast<double>(group.held());
+    const auto each = [&](int count) {
+        let_pass(kSettling);
+        return (static_cast<double>(group.held()) - before) / count / kKilobyte;
+    };
+    Each found;
+    start(kFew);
+    found.of_few = each(kFew);
+    start(kMany - kFew);
+    found.of_many = each(kMany);
+    return found;
 }
 
-double growth_here(const MemoryGroup& group, const std::function<void()>& start) {
+/// In a group of its own, which outlives what is started: what a dead one leaves goes away only by and by.
+Each growth_here(const MemoryGroup& group, const std::function<void()>& start_one) {
     group.add(::getpid());
-    const double each = growth(group, start);
+    const Each each = growth(group, [&](int count) {
+        for (int i = 0; i < count; ++i) start_one();
+    });
     group.leave();
     return each;
 }
 
-double bare_child() {
+Each bare_child() {
     const auto group = MemoryGroup::try_make().value();
     std::deque<Spawned> children;
-    return growth_here(group, [&] {
-        for (int i = 0; i < kMonitors; ++i)
-            children.emplace_back(std::vector<std::string>{program("bench_idle")});
-    });
+    return growth_here(group,
+                       [&] { children.emplace_back(std::vector<std::string>{program("bench_idle")}); });
 }
 
-double child_under_conmon() {
+Each child_under_conmon() {
     const auto group = MemoryGroup::try_make().value();
     const test::TempDir scratch{"/tmp/pp-bench-"};
     std::deque<Conmon> monitored;
     return growth_here(group, [&] {
-        for (int i = 0; i < kMonitors; ++i)
-            monitored.emplace_back(scratch / std::to_string(i),
-                                   std::vector<std::string>{program("bench_idle")});
+        monitored.emplace_back(scratch / std::to_string(monitored.size()),
+                               std::vector<std::string>{program("bench_idle")});
     });
 }
 
 /// Shims have a hub, as always; hub and keeper are what they are whether one process runs or many.
 struct OfPp {
-    double child_under_shim = 0;
+    Each child_under_shim;
     double keeper = 0;
-    double keeper_anonymous = 0;
     double hub_alone = 0;
     double hub_each = 0;
 };
@@ -87,32 +98,40 @@ OfPp of_pp(const std::optional<MemoryGroup>& group) {
     Control control{installation};
     found.hub_alone = proportional(installation.hub_pid());
     control.start_idle();
-    const auto start = [&] { control.start_idle(kMonitors); };
+    const auto start = [&](int count) {
+        control.start_idle(count);
+        if (count == kFew) found.keeper = proportional(installation.keeper_pid());
+    };
     if (group) {
         group->add(installation.keeper_pid());
         found.child_under_shim = growth(*group, start);
     } else {
-        start();
+        start(kFew);
+        start(kMany - kFew);
+        let_pass(kSettling);
     }
-    found.keeper = proportional(installation.keeper_pid());
-    found.keeper_anonymous = proportional(installation.keeper_pid(), "Pss_Anon:");
-    control.start_idle(kProcesses - kMonitors - 1);
-    let_pass(kSettling);
-    found.hub_each = (proportional(installation.hub_pid()) - found.hub_alone) / kProcesses;
+    found.hub_each = (proportional(installation.hub_pid()) - found.hub_alone) / (kMany + 1);
     return found;
 }
 
-void print_shims(const std::optional<MemoryGroup>& group, double child_under_shim) {
-    const Floor floor = at_most(0.8);
-    const std::string what = "a shim with the kernel's share, of 100";
-    if (!group) return print_unmeasured(what, floor, "no memory control group can be made here");
-    if (!Conmon::installed()) return print_unmeasured(what, floor, "conmon is not installed");
-    const double child = bare_child();
-    const double conmon = child_under_conmon() - child;
-    const double shim = child_under_shim - child;
-    print_row(what, floor, shim / conmon,
+void print_shim(int count, double child, double under_conmon, double under_shim) {
+    const double conmon = under_conmon - child;
+    const double shim = under_shim - child;
+    print_row("a shim with the kernel's share, of " + std::to_string(count), at_most(0.8), shim / conmon,
               "conmon: " + figure(conmon) + " kB; pp-shim " + figure(shim) + " kB; a child " + figure(child) +
                   " kB besides");
+}
+
+void print_shims(const std::optional<MemoryGroup>& group, const Each& under_shim) {
+    const auto unmeasured = [](const std::string& why) {
+        print_unmeasured("a shim with the kernel's share", at_most(0.8), why);
+    };
+    if (!group) return unmeasured("no memory control group can be made here");
+    if (!Conmon::installed()) return unmeasured("conmon is not installed");
+    const Each child = bare_child();
+    const Each under_conmon = child_under_conmon();
+    print_shim(kFew, child.of_few, under_conmon.of_few, under_shim.of_few);
+    print_shim(kMany, child.of_many, under_conmon.of_many, under_shim.of_many);
 }
 
 void measure() {

@@ -15,9 +15,9 @@ namespace {
 using namespace pp;
 using namespace pp::bench;
 
-constexpr int kChildren = 5;
+constexpr int kChildren = 100;
 constexpr std::chrono::milliseconds kSettling{3000};
-constexpr std::chrono::milliseconds kIdle{5000};
+constexpr std::chrono::milliseconds kIdle{60'000};
 
 /// Of all threads of these: whoever slept and was woken has given up the processor of its own accord before.
 long sleeps(const std::vector<pid_t>& pids) {
@@ -47,7 +47,7 @@ struct Group {
 };
 
 std::vector<Group> groups_of(const test::Installation& installation) {
-    Group shims{"5 shims", {}};
+    Group shims{std::to_string(kChildren) + " shims", {}};
     Group children{"their idle children", {}};
     for (int number = 1; number <= kChildren; ++number) {
         const auto state =

@@ -69,7 +69,7 @@ void check_base64(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view frame{reinterpret_cast<const char*>(data), size};
     if (const auto type = find_type(frame)) {
-        test::for_each_sample([&](const char*, const auto& sample) {
+        test::for_each_sample([&](std::uint32_t, const char*, const auto& sample) {
             check_message<std::decay_t<decltype(sample)>>(frame, *type);
         });
         check_message<wire::Resize>(frame, *type);

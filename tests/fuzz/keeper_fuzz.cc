@@ -106,7 +106,7 @@ os::UniqueFd page(std::string_view damage, bool is_cut) {
 /// Everything that there is around a keeper.
 class Surroundings {
   public:
-    Surroundings() : log_{home().log("keeper")}, keeper_{home(), log_} {
+    Surroundings() : log_{home().log("keeper")}, keeper_{home(), log_, os::OfdLock::try_take(home().keeper_lock()).value()} {
         watcher_ = std::move(*os::find_seqpacket(home().keeper_socket()));
         settle();
     }

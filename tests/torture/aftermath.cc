@@ -213,7 +213,7 @@ void Aftermath::shut_down() {
 }
 
 void Aftermath::check_history() {
-    const hub::Store store{installation_.home().history()};
+    const hub::Store store{installation_.home().history(), installation_.home().next_event()};
     const Truth truth{truth_path_};
     const auto known = installation_.home().known_processes();
     const std::set<std::uint64_t> kept{known.begin(), known.end()};
@@ -306,7 +306,7 @@ void Aftermath::clear_all() {
             if (rundir::find_process_number(name.substr(0, name.find('.')))) violate(entry.path().string() + " is left");
         }
     }
-    const hub::Store store{installation_.home().history()};
+    const hub::Store store{installation_.home().history(), installation_.home().next_event()};
     for (const auto& [process, last] : store.last_events())
         violate("the history still has event " + std::to_string(last) + " of p" + std::to_string(process) + ", which was cleared");
 }

@@ -17,7 +17,7 @@ constexpr std::size_t kLine = 64;
 
 /// "000000042 <letters that follow from 42> 000000042\n"
 std::string line_of(std::uint64_t number) {
-    std::array<char, 16> digits{};
+    std::array<char, 24> digits{};
     std::snprintf(digits.data(), digits.size(), "%09llu", static_cast<unsigned long long>(number));
     std::string line = digits.data();
     line += ' ';

@@ -93,7 +93,7 @@ TEST_CASE("every kind of field comes back as it went", "[wire][codec]") {
 }
 
 TEST_CASE("every message comes back as it went", "[wire][codec]") {
-    for_each_sample([](const char* name, const auto& message) {
+    for_each_sample([](std::uint32_t, const char* name, const auto& message) {
         CAPTURE(name);
         using Message = std::decay_t<decltype(message)>;
         const auto frame = wire::encode(message);
@@ -105,7 +105,7 @@ TEST_CASE("every message comes back as it went", "[wire][codec]") {
 TEST_CASE("shim message types are told apart by their number", "[wire][codec]") {
     std::set<std::uint32_t> types;
     int count = 0;
-    for_each_sample([&](std::string_view name, const auto& message) {
+    for_each_sample([&](std::uint32_t, std::string_view name, const auto& message) {
         if (!name.starts_with("shim_")) return;
         types.insert(std::decay_t<decltype(message)>::kType);
         ++count;
@@ -180,11 +180,11 @@ TEST_CASE("depth, trailing bytes, doubled keys and other shapes are refused", "[
 
 TEST_CASE("no mutated frame does more than throw BadMessage", "[wire][codec][fuzz]") {
     std::vector<std::string> frames;
-    for_each_sample([&](const char*, const auto& message) { frames.push_back(wire::encode(message)); });
+    for_each_sample([&](std::uint32_t, const char*, const auto& message) { frames.push_back(wire::encode(message)); });
     std::mt19937 random{20261121};
     int decoded = 0;
     const auto try_all = [&](const std::string& frame) {
-        for_each_sample([&](const char*, const auto& message) {
+        for_each_sample([&](std::uint32_t, const char*, const auto& message) {
             try {
                 wire::decode<std::decay_t<decltype(message)>>(frame);
                 ++decoded;
@@ -210,7 +210,7 @@ TEST_CASE("no mutated frame does more than throw BadMessage", "[wire][codec][fuz
         }
         try {  // the type first, as a receiver does
             const auto type = wire::type_of(frame);
-            for_each_sample([&](const char*, const auto& message) {
+            for_each_sample([&](std::uint32_t, const char*, const auto& message) {
                 using Message = std::decay_t<decltype(message)>;
                 if (Message::kType != type) return;
                 try {
