@@ -196,7 +196,7 @@ class Surroundings {
         const auto& socket = speaker(input.take<std::uint8_t>());
         if (!socket || &socket == &watcher_) return;
         KeeperMessage message;
-        message.verb = static_cast<KeeperVerb>(input.take<std::uint8_t>() % 16);
+        message.verb = static_cast<KeeperVerb>(input.take<std::uint8_t>() % 17);
         message.process = input.take<std::uint8_t>() % 4;
         message.run = input.take<std::uint8_t>() % 4;
         message.kind = static_cast<wire::HeldKind>(input.take<std::uint8_t>() % 9);
@@ -224,11 +224,12 @@ class Surroundings {
         }
     }
 
-    /// Whole, of another length, or no message at all.
+    /// Whole, with a text, of another length, or no message at all.
     static void send(const os::UniqueFd& socket, const KeeperMessage& message, const std::vector<os::UniqueFd>& fds,
                      Input& input) {
         std::string bytes{reinterpret_cast<const char*>(&message), sizeof message};
         const auto how = input.take<std::uint8_t>();
+        if (how % 8 == 6) bytes = wire::with_text(message, input.text());
         if (how % 8 == 7) {
             bytes.resize(input.take<std::uint16_t>() % 700U, 'x');
             const auto damage = input.text();
@@ -242,13 +243,14 @@ class Surroundings {
     }
 
     static std::optional<KeeperMessage> receive(const os::UniqueFd& socket) {
-        std::array<std::byte, 512> buffer;
+        std::array<std::byte, wire::kMaxKeeperMessage> buffer;
         os::ReceiveEnd end{};
         const auto received = os::receive_message(socket.get(), buffer, end);
         if (!received) return std::nullopt;
         KeeperMessage message;
-        expect(received->size == sizeof message, "what a keeper says has one size");
+        expect(received->size >= sizeof message, "what a keeper says is as long as a message");
         std::memcpy(&message, buffer.data(), sizeof message);
+        expect((received->size > sizeof message) == (message.verb == KeeperVerb::status_is), "its text is its version");
         expect(message.magic == wire::kKeeperMagic, "what a keeper says is a message");
         expect((message.verb == KeeperVerb::held) == !received->fds.empty() || received->truncated,
                "a keeper gives back what it holds, and nothing else");

@@ -114,7 +114,7 @@ TEST_CASE("a line is found with its number, its cursor and where it matches", "[
     CHECK(found.shown == 2);
     CHECK_FALSE(found.more);
     CHECK_FALSE(found.left_out);
-    CHECK(found.cursor == 28);
+    CHECK(found.cursor == 29);
     REQUIRE(found.lines.size() == 2);
     CHECK(found.lines[0].text == "two error: é disk");
     CHECK(found.lines[0].number == 2);
