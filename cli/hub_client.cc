@@ -153,6 +153,14 @@ void HubClient::connect() {
     end_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->end_fd(), POLLIN, [](short) {});
 }
 
+void HubClient::disconnect() {
+    silence_.clear();
+    channel_watch_.reset();
+    end_watch_.reset();
+    channel_.reset();
+    hub_.reset();
+}
+
 void HubClient::ask(const std::string& operation, const std::string& arguments, OnAnswer on_answer,
                     Again again) {
     ask(request_of_caller(context_, operation, arguments), std::move(on_answer), again);
@@ -163,6 +171,7 @@ void HubClient::ask(wire::Request request, OnAnswer on_answer, Again again) {
     question.request.token = next_token_++;
     if (::getrandom(&question.request.key, sizeof question.request.key, 0) < 0) question.request.key = 0;
     const auto token = question.request.token;
+    if (hub_ && hub_->ended() && questions_.empty()) disconnect();  // it owes no answer, and would not get this question
     connect();
     send(questions_.emplace(token, std::move(question)).first->second);
 }
@@ -236,11 +245,7 @@ void HubClient::on_reply(const wire::Reply& reply) {
 }
 
 void HubClient::settle_lost(wire::Channel::End end) {
-    silence_.clear();
-    channel_watch_.reset();
-    end_watch_.reset();
-    channel_.reset();
-    hub_.reset();
+    disconnect();
     auto lost = std::exchange(questions_, {});
     for (auto& [token, question] : lost) {
         const auto& operation = question.request.operation;

@@ -78,6 +78,7 @@ class HubClient {
         bool may_have_happened = false;  ///< a hub that ended may have done it
     };
     void connect();
+    void disconnect();
     void send(Question& question);
     bool drain();
     void on_reply(const wire::Reply& reply);

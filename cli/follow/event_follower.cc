@@ -14,7 +14,7 @@ EventFollower::EventFollower(os::Loop& loop, const Context& context, json questi
                              Owner owner)
     : loop_{loop},
       context_{context},
-      question_{std::move(question)},
+      question_(std::move(question)),
       process_{std::move(process)},
       owner_{std::move(owner)},
       hub_{loop, context} {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "protocol/os/error.h"
@@ -20,6 +22,23 @@ constexpr int kPiecesPerTurn = 32;  // 2 MiB: signals and keys come between
 bool has_page(const std::string& path) {
     const auto state = ring::find_state(path);
     return state && state->this_boot;
+}
+
+/// Whoever makes something in the directory is seen; or, where it has been removed, whoever makes it or what is above it. True
+/// if it is there.
+bool watch_for_entries(int notify, const std::filesystem::path& directory) {
+    std::filesystem::path missing;
+    for (auto watched = directory; true;) {
+        if (::inotify_add_watch(notify, watched.c_str(), IN_CREATE | IN_MOVED_TO) >= 0) {
+            if (missing.empty()) return true;
+            if (::access(missing.c_str(), F_OK) != 0) return false;
+            watched = directory;  // made meanwhile
+            missing.clear();
+            continue;
+        }
+        if (errno != ENOENT || watched == watched.parent_path()) os::throw_errno("inotify_add_watch", watched.native());
+        missing = std::exchange(watched, watched.parent_path());
+    }
 }
 
 }  // namespace
@@ -49,11 +68,11 @@ void Follower::find_reader() {
 }
 
 void Follower::wait_for_files() {
-    if (files_watch_) return;
+    if (files_watch_ && watches_run_) return;
+    files_watch_.reset();
     files_notify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!files_notify_) os::throw_errno("inotify_init1");
-    if (::inotify_add_watch(files_notify_.get(), home_.run().c_str(), IN_CREATE | IN_MOVED_TO) < 0)
-        os::throw_errno("inotify_add_watch", home_.run());
+    watches_run_ = watch_for_entries(files_notify_.get(), home_.run());
     files_watch_ = std::make_unique<os::Loop::Watch>(loop_, files_notify_.get(), POLLIN, [this](short) {
         std::array<char, 4096> events;
         while (::read(files_notify_.get(), events.data(), events.size()) > 0) {

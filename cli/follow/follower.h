@@ -85,6 +85,7 @@ class Follower {
     std::optional<ring::Lifecycle> lifecycle_;
     os::UniqueFd files_notify_;
     std::unique_ptr<os::Loop::Watch> files_watch_;
+    bool watches_run_ = false;  ///< else what there is of the way to it
     os::Loop::Timer again_;
     bool held_ = false;
     bool ended_ = false;

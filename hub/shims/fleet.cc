@@ -291,8 +291,8 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
 void Fleet::on_given_up(std::uint64_t process) {
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return call_for(process);
-    const auto why = files.given_up ? files.given_up->why
-                                    : "its shim failed to come up three times; see " + parts_.home.log("shim");
+    const auto given_up = rundir::find_given_up(parts_.home.given_up(process));
+    const auto why = given_up ? given_up->why : "its shim failed to come up three times; see " + parts_.home.log("shim");
     parts_.log.say(rundir::process_id(process) + ": " + why);
     parts_.history.note(HubEventKind::shim_given_up, process, why);
     roster_.give_up(process, why);

@@ -126,7 +126,8 @@ bool StatePage::is_at(const std::string& path) const {
 StatePage StatePage::restore(const std::string& path) const {
     const std::string beside = path + ".new";
     StatePage page = allocate(beside);
-    std::memcpy(page.mapping_.data(), mapping_.data(), kStatePageSize);
+    if (::pread(fd_.get(), page.mapping_.data(), kStatePageSize, 0) != static_cast<ssize_t>(kStatePageSize))
+        throw std::runtime_error("the page has been cut short");
     if (::rename(beside.c_str(), path.c_str()) != 0) os::throw_errno("rename", beside);
     return page;
 }
@@ -147,11 +148,21 @@ void StatePage::wake() const {
     os::futex_wake_all(page.wake);
 }
 
+/// Two at once may both write the same number: whoever read it before looks after what both of them had stored.
+void StatePage::wake_by_file() const {
+    std::uint32_t word = 0;
+    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, wake));
+    if (::pread(fd_.get(), &word, sizeof word, offset) != static_cast<ssize_t>(sizeof word)) return;
+    ++word;
+    if (::pwrite(fd_.get(), &word, sizeof word, offset) != static_cast<ssize_t>(sizeof word)) return;
+    os::futex_wake_all(layout()->wake);  // the kernel alone looks there, and finds what it finds
+}
+
 bool StatePage::store_orphan(OrphanExit orphan) const {
     orphan.checksum = checksum(&orphan, offsetof(OrphanExit, checksum));
     const auto offset = static_cast<off_t>(offsetof(StatePageLayout, orphan));
     if (::pwrite(fd_.get(), &orphan, sizeof orphan, offset) != static_cast<ssize_t>(sizeof orphan)) return false;
-    wake();  // whatever the file was, it is long enough for that now
+    wake_by_file();
     return true;
 }
 

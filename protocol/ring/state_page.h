@@ -231,7 +231,7 @@ class StatePage {
     [[nodiscard]] bool is_at(const std::string& path) const;
     /// Puts a copy of this page there, as it is now, and gives that back: the writer goes on with the copy. (A file without a
     /// name cannot be given one again.) By rename, so that whoever is killed here leaves a whole one, or none. Throws
-    /// std::system_error.
+    /// std::system_error, and std::runtime_error where it has been cut short.
     [[nodiscard]] StatePage restore(const std::string& path) const;
 
     [[nodiscard]] StatePageLayout& operator*() const { return *layout(); }
@@ -244,8 +244,10 @@ class StatePage {
     void publish(const Lifecycle& lifecycle) const;
     /// Wakes all who sleep on the page.
     void wake() const;
-    /// The keeper's word, before it reaps; false, with errno, if it cannot be written. This and the next go by the file and not
-    /// by the mapping: where somebody cut the file short, a mapping is SIGBUS, and the keeper has other shims to keep.
+    /// The keeper's ways, which go by the file and not by the mapping: where somebody cut the file short, a mapping is SIGBUS,
+    /// and the keeper has other shims to keep.
+    void wake_by_file() const;
+    /// The keeper's word, before it reaps; false, with errno, if it cannot be written.
     [[nodiscard]] bool store_orphan(OrphanExit orphan) const;
     /// pid of the newest child, or 0.
     [[nodiscard]] std::int32_t spawned_pid() const;

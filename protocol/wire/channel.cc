@@ -116,6 +116,11 @@ struct Channel::State {
     std::string path;
     std::unique_ptr<Door> door;
     std::unique_ptr<Connection> connection;
+
+    /// The monitor ends before whoever reads it: libzmq's thread would wait for a reader for ever, and do nothing else.
+    ~State() {
+        if (door || connection) ::zmq_socket_monitor(socket.handle(), nullptr, 0);
+    }
 };
 
 Channel::Channel(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -132,7 +137,7 @@ Channel Channel::router(Context& context, const std::string& socket_path, int ba
         socket.set(zmq::sockopt::router_handover, true);
         socket.bind("ipc://" + socket_path);
         if (::chmod(socket_path.c_str(), 0600) != 0) os::throw_errno("chmod", socket_path);
-        return Channel{std::make_unique<State>(State{std::move(socket), true, socket_path, nullptr, nullptr})};
+        return Channel{std::unique_ptr<State>{new State{std::move(socket), true, socket_path, nullptr, nullptr}}};
     } catch (const zmq::error_t& error) {
         rethrow(error, "bind", socket_path);
     }
@@ -152,7 +157,7 @@ Channel Channel::connect(Context& context, const std::string& socket_path, bool 
         zmq::socket_t socket{context.state_->context, zmq::socket_type::dealer};
         set_common_options(socket);
         socket.set(zmq::sockopt::reconnect_ivl, kNoReconnect);
-        auto state = std::make_unique<State>(State{std::move(socket), false, socket_path, nullptr, nullptr});
+        auto state = std::unique_ptr<State>{new State{std::move(socket), false, socket_path, nullptr, nullptr}};
         if (watched)
             state->connection = std::make_unique<Connection>(
                 Connection{monitor(context.state_->context, state->socket, kEvents), End::none});

@@ -444,7 +444,7 @@ void Keeper::give_up(Ward& ward) {
     } catch (const std::exception& error) {
         say(ward.process, std::string{"that is not on record: "} + error.what());
     }
-    if (ward.page) ward.page.wake();
+    if (ward.page) ward.page.wake_by_file();
     tell_hubs(gone(ward.process, 3));
     forget_if_empty(ward.process);
 }

@@ -137,7 +137,7 @@ TEST_CASE("settings that cannot be read are found", "[e2e][doctor]") {
 
 TEST_CASE("limits that are too low are found", "[e2e][doctor]") {
     Installation pp;
-    const std::string script = "ulimit -Hn 256; ulimit -Sf 100; exec " + pp.program("pp") + " doctor";
+    const std::string script = "ulimit -Sn 256; ulimit -Hn 256; ulimit -Sf 100; exec " + pp.program("pp") + " doctor";
     const auto ran = test::Running({"/bin/sh", "-c", script}, pp.environment(), pp.work()).wait();
     CHECK(ran.code == 1);
     CHECK_THAT(ran.out, Contains("this shell may have 256 descriptors") && Contains("ulimit -Hn") && Contains("ulimit -f"));

@@ -185,7 +185,7 @@ TEST_CASE("a keeper that hangs is killed when it is needed, and another one has 
     CHECK(pp.pp({"send", "cat", "here", "--enter", "--eof"}).code == 0);
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "here\n");
-    CHECK(state_of(main) == 'X');
+    CHECK((state_of(main) == 'X' || state_of(main) == 'Z'));  // whose parent was the killed keeper: PID 1 reaps it
 }
 
 TEST_CASE("a hub that hangs is said so, and pp hub restart replaces it; processes live on", "[e2e][hang][hub]") {

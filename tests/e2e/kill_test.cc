@@ -15,6 +15,7 @@
 #include "protocol/os/proc.h"
 #include "protocol/ring/state_page.h"
 #include "protocol/rundir/event_log.h"
+#include "tests/support/checkpoint.h"
 #include "tests/support/installation.h"
 #include "tests/support/keeper_probe.h"
 #include "tests/support/lines.h"
@@ -213,6 +214,7 @@ TEST_CASE("with all of pp dead a program whose pipe is full waits, and the next 
 TEST_CASE("after a reboot how a run ended is not known, its log is there, and a new run goes on behind it", "[e2e][kill][reboot]") {
     Installation pp;
     REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "echo up; exec sleep 1000"}).code == 0);
+    test::wait_for_checkpoint(pp.home(), 1, 3);
     pp.end_all();
     const os::UniqueFd page{::open(pp.home().state_page(1).c_str(), O_RDWR | O_CLOEXEC)};
     REQUIRE(::pwrite(page.get(), "00000000", 8, offsetof(ring::StatePageLayout, boot_id)) == 8);  // of another boot

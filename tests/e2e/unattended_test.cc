@@ -1,9 +1,9 @@
 // Nobody looks after a program: what is shown of it, by files alone and by hubs, and how it is looked after again.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "protocol/ring/state_page.h"
 #include "tests/support/installation.h"
 #include "tests/support/keeper_probe.h"
+#include "tests/support/late_reader.h"
 
 using namespace pp;
 using Catch::Matchers::Contains;
@@ -22,13 +23,13 @@ using test::Installation;
 
 namespace {
 
-/// No shim comes up as long as there is a directory in the place of its socket.
+/// No shim comes up as long as there is a directory in the place of its socket, and no hub sweeps one away that is not empty.
 void break_shims(const Installation& pp) {
     const auto socket = pp.home().shim_socket(1);
     REQUIRE(::unlink(socket.c_str()) == 0);
-    REQUIRE(::mkdir(socket.c_str(), 0700) == 0);
+    REQUIRE(std::filesystem::create_directories(socket + "/occupied"));
 }
-void mend_shims(const Installation& pp) { REQUIRE(::rmdir(pp.home().shim_socket(1).c_str()) == 0); }
+void mend_shims(const Installation& pp) { std::filesystem::remove_all(pp.home().shim_socket(1)); }
 
 /// All at once: none sees another one dead.
 void kill_all(const std::vector<pid_t>& pids) {
@@ -67,19 +68,20 @@ std::unique_ptr<test::Running> start_unprivileged(const Installation& pp, const 
 
 TEST_CASE("a process whose shims do not come up is told so by everybody, whoever of pp has died since", "[e2e][unattended]") {
     Installation pp;
-    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "cat"}).code == 0);
+    const test::LateReader reader{pp.work() + "/look"};
+    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "sh", "-c", reader.script()}).code == 0);
     const pid_t main = listed(pp)["pid"];
     break_shims(pp);
     Installation::kill_hard(pp.shim_pid("p1"));
     const auto sent = pp.pp({"send", "cat", "one", "--enter"});
     CHECK(sent.code == 1);
-    CHECK_THAT(sent.err, Contains("failed to come up three times, the last time with:") && Contains("Is a directory"));
+    CHECK_THAT(sent.err, Contains("failed to come up three times, the last time with:") && Contains("p1.sock"));
     const auto check_is_told = [&](const json& process) {
         CHECK(process["state"] == "running");
         CHECK(process["pid"] == main);
         CHECK(process["attention"] == "unattended");
         const auto trouble = process["trouble"].get<std::string>();
-        CHECK_THAT(trouble, Contains("nobody looks after it") && Contains("Is a directory") && Contains("tries again"));
+        CHECK_THAT(trouble, Contains("nobody looks after it") && Contains("p1.sock") && Contains("tries again"));
     };
     check_is_told(listed(pp));
     check_is_told(pp.pp_json({"status", "cat"})["process"]);
@@ -88,18 +90,19 @@ TEST_CASE("a process whose shims do not come up is told so by everybody, whoever
     kill_all({pp.hub_pid(), pp.keeper_pid()});
     check_is_told(listed(pp));  // by files alone
     const auto alone = pp.pp({"status", "cat"});
-    CHECK_THAT(alone.out, Contains("Is a directory") && Contains("unattended"));
+    CHECK_THAT(alone.out, Contains("p1.sock") && Contains("unattended"));
     CHECK_THAT(alone.err, Contains("no hub runs"));
 
     REQUIRE(pp.pp({"hub", "start"}).code == 0);  // it tries, too, and fails
     const auto again = pp.pp({"send", "cat", "one", "--enter"});
     CHECK(again.code == 1);
-    CHECK_THAT(again.err, Contains("Is a directory"));
+    CHECK_THAT(again.err, Contains("p1.sock"));
     check_is_told(pp.pp_json({"status", "cat"})["process"]);
     CHECK(lives(main));
 
     mend_shims(pp);
     CHECK(pp.pp({"send", "cat", "two", "--eof", "--enter"}).code == 0);
+    reader.look_again();
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "two\n");
     CHECK(listed(pp)["attention"] == "none");
@@ -107,7 +110,7 @@ TEST_CASE("a process whose shims do not come up is told so by everybody, whoever
 
 TEST_CASE("a program that ends while its shims do not come up is told with its code: the keeper is its parent", "[e2e][unattended]") {
     Installation pp;
-    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "trap 'echo bye; exit 7' USR1; echo up; while :; do sleep 1000 & wait; done"})
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sh", "-c", "trap 'echo bye; kill $!; exit 7' USR1; echo up; while :; do sleep 1000 & wait; done"})
                 .code == 0);
     const pid_t main = listed(pp)["pid"];
     break_shims(pp);
@@ -146,7 +149,8 @@ TEST_CASE("what was given up and cleared is forgotten by the keeper, which then 
 
 TEST_CASE("all of pp dies at once: the program is shown as what it is, and the next hub has it again", "[e2e][unattended]") {
     Installation pp;
-    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "cat"}).code == 0);
+    const test::LateReader reader{pp.work() + "/look"};
+    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "sh", "-c", reader.script()}).code == 0);
     const pid_t main = listed(pp)["pid"];
     kill_all({pp.hub_pid(), pp.keeper_pid(), pp.shim_pid("p1")});
     const auto process = listed(pp);
@@ -156,6 +160,7 @@ TEST_CASE("all of pp dies at once: the program is shown as what it is, and the n
     CHECK_THAT(process["trouble"].get<std::string>(), Contains("its shim has been killed") && Contains("pp hub start"));
     CHECK_THAT(pp.pp({"status", "cat"}).out, Contains("pp hub start"));
     CHECK(pp.pp({"send", "cat", "here", "--enter", "--eof"}).code == 0);
+    reader.look_again();
     CHECK(pp.pp({"wait", "cat"}).code == 0);
     CHECK(pp.pp({"logs", "cat"}).out == "here\n");
     CHECK_FALSE(listed(pp).contains("trouble"));
@@ -163,7 +168,7 @@ TEST_CASE("all of pp dies at once: the program is shown as what it is, and the n
 
 TEST_CASE("a program that ends while all of pp is dead has ended, how is not known, and no code is invented", "[e2e][unattended]") {
     Installation pp;
-    REQUIRE(pp.pp({"run", "-d", "-i", "--name", "cat", "cat"}).code == 0);
+    REQUIRE(pp.pp({"run", "-d", "--name", "cat", "sleep", "1000"}).code == 0);
     const pid_t main = listed(pp)["pid"];
     const auto held = os::PidFd::find(main);
     kill_all({pp.hub_pid(), pp.keeper_pid(), pp.shim_pid("p1")});

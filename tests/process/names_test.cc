@@ -10,8 +10,9 @@
 #include <string>
 
 #include "protocol/os/proc.h"
-#include "protocol/ring/superblock.h"
+#include "tests/support/checkpoint.h"
 #include "tests/support/fake_hub.h"
+#include "tests/support/late_reader.h"
 #include "tests/support/lines.h"
 #include "tests/support/world.h"
 
@@ -35,13 +36,6 @@ wire::Input input_of(const std::string& data) {
     input.run = 1;
     input.data = data;
     return input;
-}
-
-/// Until the ring itself says that it holds so much.
-void wait_for_checkpoint(const World& world, std::uint64_t tail) {
-    DirectoryWatch written{world.home().process(1)};
-    const os::UniqueFd ring{::open(world.home().ring(1).c_str(), O_RDONLY | O_CLOEXEC)};
-    while (ring::find_superblock(ring.get()).value().tail < tail) written.wait();
 }
 
 void wipe(const World& world) {
@@ -110,7 +104,7 @@ TEST_CASE("a shim that is told though nothing is missing goes on as it was", "[s
 TEST_CASE("a shim killed after the wipe is succeeded on its page, which the keeper puts back: no byte is lost",
           "[shim][keeper][names][kill]") {
     World world;
-    const pid_t shim = world.start(world.shell(1, "seq 1 200000; trap 'exit 6' USR1; echo ready; while :; do sleep 1000 & wait; done"));
+    const pid_t shim = world.start(world.shell(1, "seq 1 200000; trap 'kill $!; exit 6' USR1; echo ready; while :; do sleep 1000 & wait; done"));
     world.wait_for_output(1, "ready\n");
     const pid_t main = world.state(1).lifecycle.main_pid;
     world.wait_until_kept(1, 2);
@@ -147,13 +141,14 @@ TEST_CASE("all of pp is dead and its page gone: a new shim finds main, its pipes
           "[shim][keeper][names][kill]") {
     World world;
     FakeHub hub{world.home()};
-    auto launch = world.shell(1, "echo before; read line; echo \"got $line\"; exit 4");
+    const test::LateReader reader{world.home().state() + "/look"};
+    auto launch = world.shell(1, "echo before; " + reader.script() + "; exit 4");
     launch.stdin_mode = "pipe";
     const pid_t shim = world.start(launch);
     hub.welcome(1);
     world.wait_for_output(1, "before\n");
     const pid_t main = world.state(1).lifecycle.main_pid;
-    wait_for_checkpoint(world, 7);
+    test::wait_for_checkpoint(world.home(), 1, 7);
     ::kill(world.keeper_pid(), SIGSTOP);  // lest it starts a successor before it is killed
     World::kill_hard(shim);
     world.kill_keeper();
@@ -165,8 +160,9 @@ TEST_CASE("all of pp is dead and its page gone: a new shim finds main, its pipes
     CHECK(state.lifecycle.run == 1);
     CHECK(state.lifecycle.main_pid == main);
     CHECK(hub.ask(1, input_of("it\n")).ok);
+    reader.look_again();
     const auto end = world.wait_until_drained(1);
     CHECK(end.lifecycle.exit_kind == ring::ExitKind::exited);
     CHECK(end.lifecycle.exit_value == 4);
-    CHECK(world.output(1).text == "before\ngot it\n");
+    CHECK(world.output(1).text == "before\nit\n");
 }

@@ -12,10 +12,12 @@ TEST_CASE("a client whose hub was killed between two questions gets its answer f
     Client client{dog, installation};
     const auto first = client.ask("hub_status", nlohmann::json::object());
     REQUIRE(first.ok);
-    for (const char* operation : {"hub_status", "clear"}) {  // one that only reads, and one that does something
+    const std::pair<std::string, nlohmann::json> questions[] = {{"hub_status", nlohmann::json::object()}, {"clear", {{"all", true}}}};
+    for (const auto& [operation, arguments] : questions) {  // one that only reads, and one that does something
         CAPTURE(operation);
         Installation::kill_hard(installation.hub_pid());
-        const auto said = client.ask(operation, nlohmann::json::object());
+        const auto said = client.ask(operation, arguments);
+        INFO(said.text);
         CHECK(said.ok);
         CHECK_FALSE(said.lost);
     }
