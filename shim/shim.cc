@@ -560,6 +560,7 @@ bool Shim::can_hand_over() const { return !streams_.has_waiting_input() && keepe
 
 /// Without a goodbye: the keeper starts the successor, which has all from the page and the keeper's hands.
 void Shim::hand_over() {
+    is_handing_over_ = false;  // the turn is ended first, and offers nothing more
     record_.publish();
     writer_.checkpoint(false);
     loop_.stop();
