@@ -34,22 +34,24 @@ std::string listed(const std::vector<RunDirectoryFacts::Shim>& shims) {
 
 void judge_wiped(const RunDirectoryFacts& facts, Findings& findings) {
     if (facts.hub_without_files > 0)
-        findings.push_back(problem(
-            "run",
-            "a hub (pid " + std::to_string(facts.hub_without_files) + ") lives whose files in " + facts.path +
-                " are gone: nobody finds it",
-            "kill " + std::to_string(facts.hub_without_files) + " (processes live on), then pp hub start"));
-    if (facts.keeper_without_files > 0)
         findings.push_back(problem("run",
-                                   "a keeper (pid " + std::to_string(facts.keeper_without_files) +
-                                       ") lives whose files in " + facts.path + " are gone",
-                                   "it goes on with what it has, and ends with the last of its processes"));
+                                   "a hub (pid " + std::to_string(facts.hub_without_files) +
+                                       ") lives whose files in " + facts.path + " are gone: nobody finds it",
+                                   "pp hub start: another takes its place; should this one stay, kill " +
+                                       std::to_string(facts.hub_without_files) + " (processes live on)"));
+    if (facts.keeper_without_files > 0)
+        findings.push_back(
+            problem("run",
+                    "a keeper (pid " + std::to_string(facts.keeper_without_files) +
+                        ") lives whose files in " + facts.path + " are gone",
+                    "pp hub start: it puts them back, or goes on with what it has and ends with the last of "
+                    "its processes"));
     if (!facts.pages_gone.empty())
         findings.push_back(problem(
             "run",
             "processes run whose state pages in " + facts.path + " are gone: " + listed(facts.pages_gone),
-            "pp hub restart; those of which it is told still are ended by pp stop, then "
-            "pp clear, and started anew"));
+            "pp hub start: they are put back; those of which it is told even then are ended by "
+            "pp stop, then pp clear, and started anew"));
     if (!facts.sockets_gone.empty())
         findings.push_back(problem(
             "run", "shims live whose sockets in " + facts.path + " are gone: " + listed(facts.sockets_gone),
@@ -133,7 +135,7 @@ Findings judge(const RunDirectoryFacts& facts) {
     if (facts.kind == RunDirectoryFacts::Kind::missing) {
         findings.insert(findings.begin(),
                         problem("run", facts.path + " was removed while pp runs",
-                                "the next command makes it again; look below at what lives"));
+                                "pp hub start makes it again, and what lives puts its files back"));
         return findings;
     }
     if (facts.owner != facts.us)

@@ -161,7 +161,7 @@ test("search_logs finds lines of one process, and of the project", async () => {
     const write = (name, text) =>
         call(client, "start", { command: ["printf", text], name, wait, working_directory: here });
     await write("searched", "one\\n\\033[31mERR\\033[0mOR two\\nthree\\nerror four\\n");
-    await write("searched too", "error five\\n");
+    await write("searched-too", "error five\\n");
 
     const one = await call(client, "search_logs", { process: "searched", pattern: "^error", ignore_case: true });
     assert.equal(one.matches, 2);
@@ -190,7 +190,7 @@ test("search_logs finds lines of one process, and of the project", async () => {
     const nothing = await client.callTool({ name: "search_logs", arguments: { process: "searched", pattern: "x{3}" } });
     assert.match(textOf(nothing), /No line matches in searched/);
     await call(client, "clear", { process: "searched" });
-    await call(client, "clear", { process: "searched too" });
+    await call(client, "clear", { process: "searched-too" });
 });
 
 test("a merged run keeps the order of both streams, and has none apart", async () => {
