@@ -25,7 +25,8 @@ using test::World;
 
 TEST_CASE("a shim killed in the middle of a burst loses no byte, and its successor tells the exit", "[shim][kill]") {
     World world;
-    auto launch = world.shell(1, "trap 'exit 9' USR1; while :; do echo $((++i)); done");  // writes until it is told
+    // writes until it is told, which may interrupt a write
+    auto launch = world.shell(1, "exec 2>/dev/null; trap 'exit 9' USR1; while :; do echo $((++i)); done");
     launch.log_capacity = 256u << 20;
     pid_t shim = world.start(launch);
     const auto main = world.wait_until_running(1).lifecycle.main_pid;

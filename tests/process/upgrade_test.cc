@@ -80,6 +80,7 @@ TEST_CASE("a keeper goes on as another program: its pid, its children and all th
     CHECK(os::find_program_path(keeper) == program);
     CHECK(os::find_proc_stat(main)->parent == keeper);
     CHECK(os::find_proc_stat(keeper)->comm == "pp-keeper");
+    world.wait_until_kept(2, 2 * kHeldOfCat);  // it has come to its first turn, and has set its reserve aside
     CHECK(descriptors_of(keeper) == open_before);
     for (const int fd : os::open_descriptors(keeper)) {
         if (fd > 2) CHECK(closes_at_exec(keeper, fd));
