@@ -268,6 +268,7 @@ void Fleet::await_shim(std::uint64_t process, milliseconds limit) {
 /// One that has a successor, which is about to say Hello, is waited for if somebody asks for it.
 void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
     if (how == KeeperClient::Gone::succeeded) {
+        awaited_.erase(process);  // this one has just begun to live
         if (roster_.is_asked(process) || begins_.contains(process) || successions_.contains(process)) await_hello(process);
         return;
     }

@@ -88,7 +88,7 @@ TEST_CASE("pp search shows all of it, however many lines match", "[e2e][search]"
 
 TEST_CASE("pp search --json is what agents get", "[e2e][search]") {
     Installation pp;
-    run(pp, "web", "echo one; echo two");
+    REQUIRE(pp.pp({"run", "--name", "web", "--streams", "split", "sh", "-c", "echo one; echo two"}).code == 0);
     const auto found = pp.pp_json({"search", "two", "web"});
     CHECK(found["matches"] == 1);
     CHECK(found["lost_bytes"] == 0);

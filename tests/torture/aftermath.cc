@@ -172,7 +172,8 @@ void Aftermath::check_descriptors() {
     };
 
     std::map<std::uint64_t, Descriptors> old_shims;
-    for (const auto& row : client_.insist("list", {{"project", "all"}, {"state", "live"}}).at("processes")) {
+    const auto live = client_.insist("list", {{"project", "all"}, {"state", "live"}});
+    for (const auto& row : live.at("processes")) {
         const auto process = number_of(row);
         const auto state = ring::find_state(installation_.home().state_page(process));
         old_shims[process] = descriptors_of(state->lifecycle.shim_pid);

@@ -93,8 +93,8 @@ bool Killer::kill_shim(pid_t pid) {
     return true;
 }
 
-bool Killer::strike(const std::function<void()>& amid) {
-    sleep(kSoonest, random_.one_in(5) ? kMuchLater : kLatest);
+bool Killer::strike(const std::function<void()>& amid, nanoseconds respite) {
+    sleep(kSoonest, (random_.one_in(5) ? kMuchLater : kLatest) + respite);
     const auto before = page_.state();
     if (is_over(before)) return false;
     const pid_t old_keeper = ear_.keeper();

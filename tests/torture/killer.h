@@ -44,10 +44,10 @@ class Killer {
     Killer(Watchdog& dog, const test::Installation& installation, const WatchedPage& page, std::uint64_t process,
            Victims victims, Random random);
 
-    /// Lets 0.2 to 3 ms pass (20 in one of five times), kills, starts a hub if that was killed, and sleeps until all are back. In one of four times a
-    /// shim's successors are killed too, as they come up. `amid` is called when the victims have just been killed. False if
-    /// the process has ended, so that its shim goes by itself.
-    bool strike(const std::function<void()>& amid);
+    /// Lets 0.2 to 3 ms pass (20 in one of five times), and up to `respite` more, kills, starts a hub if that was killed, and
+    /// sleeps until all are back. In one of four times a shim's successors are killed too, as they come up. `amid` is called
+    /// when the victims have just been killed. False if the process has ended, so that its shim goes by itself.
+    bool strike(const std::function<void()>& amid, std::chrono::nanoseconds respite = {});
     [[nodiscard]] const Kills& kills() const { return kills_; }
 
   private:

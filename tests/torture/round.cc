@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -25,6 +26,8 @@ using rundir::EventKind;
 
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 40;
 constexpr std::uint64_t kPipeHolds = 256 << 10;  // at most, of each pipe
+constexpr std::chrono::nanoseconds kFirstRespite = std::chrono::milliseconds{1};
+constexpr std::chrono::nanoseconds kLongestRespite = std::chrono::seconds{2};
 constexpr std::array kSignals = {SIGTERM, SIGKILL, SIGHUP, SIGUSR2};
 constexpr std::array kSmallRings = {std::uint64_t{64} << 10, std::uint64_t{1} << 20};
 constexpr std::array kAllSizes = {Sizes::big, Sizes::lines, Sizes::mixed};
@@ -134,7 +137,9 @@ void Round::rage(std::uint64_t kills) {
     }
     tell_child_to_end();
     const bool until_it_ends = end_ == End::under_fire || ends_by_hangup();
-    while (goes_on && until_it_ends) goes_on = killer.strike([] {});
+    // ever later: the end of input takes a shim that lives for a while
+    for (auto respite = kFirstRespite; goes_on && until_it_ends; respite = std::min(2 * respite, kLongestRespite))
+        goes_on = killer.strike([] {}, respite);
     outcome_.kills = killer.kills();
 }
 
