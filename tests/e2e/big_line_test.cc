@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kWritten = 1u << 30;
 constexpr std::uint64_t kKept = 128u << 20;
 /// Far below what is kept, and above what a program with sanitizers takes for itself.
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 constexpr long kMostKib = 400 << 10;
 #else
 constexpr long kMostKib = 48 << 10;

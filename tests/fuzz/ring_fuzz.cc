@@ -254,7 +254,8 @@ void check_answer(const ring::Answer& answer, const ring::Query& query) {
     if (!query.raw)
         expect(ring::count_characters(answer.text) <= std::max<std::size_t>(std::min(query.max_chars, ring::kMaxCharacters), 1) + 200,
                "an answer keeps to its budget, but for what it says of itself");
-    if (query.cursor && answer.more) expect(answer.cursor > answer.begin || answer.lost_bytes > 0, "a reader gets on");
+    if (query.cursor && answer.more && query.lines != 0)
+        expect(answer.cursor > answer.begin || answer.lost_bytes > 0, "a reader gets on");
 }
 
 void ask(ring::Reader& reader, const Question& question) {
