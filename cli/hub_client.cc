@@ -27,9 +27,10 @@ namespace {
 
 constexpr int kStartTries = 3;
 constexpr int kAskTries = 3;
-/// A hub that says nothing for so long hangs; what that may be for is told in hub/shims/patience.h. The time is cut, and a slice at
-/// whose end we come late does not count: it was us who were stopped (Ctrl-Z), or the machine.
-constexpr auto kPatience = std::chrono::seconds{10};
+/// A hub that says nothing for so long hangs; what that may be for is told in hub/shims/patience.h. The time
+/// is cut, and a slice at whose end we come late does not count: it was us who were stopped (Ctrl-Z), or the
+/// machine.
+constexpr auto kPatience = std::chrono::milliseconds{10'000};
 constexpr int kSlices = 4;
 constexpr std::uint64_t kAskedForLife = 0;  // token of a question whose answer is of no interest
 constexpr std::array<std::string_view, 7> kReading{"list",          "get_status", "get_output", "search_logs",
@@ -40,10 +41,12 @@ bool only_reads(const std::string& operation) {
 }
 
 /// By its key, however often it is asked.
-bool is_taken_once(const std::string& operation) { return operation == "send_input"; }
+bool is_taken_once(const std::string& operation) {
+    return operation == "send_input";
+}
 
-/// Who listens there, or nothing. The kernel gives the number that is right in our pid namespace, wherever the hub was
-/// started; 0: it cannot be seen from here.
+/// Who listens there, or nothing. The kernel gives the number that is right in our pid namespace, wherever
+/// the hub was started; 0: it cannot be seen from here.
 std::optional<pid_t> find_listener(const std::string& socket_path, pid_t if_busy) {
     const os::UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     sockaddr_un address{};
@@ -99,7 +102,8 @@ Answer lost_answer(const wire::Request& request) {
 }
 
 Answer unheard_answer() {
-    return {Exit::no_hub, {}, "the hub ended, or took no connection, as often as it was asked; try again", false};
+    return {
+        Exit::no_hub, {}, "the hub ended, or took no connection, as often as it was asked; try again", false};
 }
 
 }  // namespace
@@ -111,9 +115,10 @@ std::optional<os::PidFd> find_hub(const rundir::Home& home) {
     const auto pid = find_listener(home.control_socket(), epoch->pid);
     if (!pid) return std::nullopt;
     if (*pid == 0)
-        throw Failure{Exit::no_hub,
-                      "a hub runs outside of this pid namespace, and cannot be used from inside: leave the sandbox, "
-                      "give it a PP_HOME of its own, or ask over MCP"};
+        throw Failure{
+            Exit::no_hub,
+            "a hub runs outside of this pid namespace, and cannot be used from inside: leave the sandbox, "
+            "give it a PP_HOME of its own, or ask over MCP"};
     auto hub = os::PidFd::find(*pid);
     const auto stat = os::find_proc_stat(*pid);
     const bool same = hub && stat && stat->start_time == epoch->start_time && !hub->ended();
@@ -171,7 +176,8 @@ void HubClient::ask(wire::Request request, OnAnswer on_answer, Again again) {
     question.request.token = next_token_++;
     if (::getrandom(&question.request.key, sizeof question.request.key, 0) < 0) question.request.key = 0;
     const auto token = question.request.token;
-    if (hub_ && hub_->ended() && questions_.empty()) disconnect();  // it owes no answer, and would not get this question
+    if (hub_ && hub_->ended() && questions_.empty())
+        disconnect();  // it owes no answer, and would not get this question
     connect();
     send(questions_.emplace(token, std::move(question)).first->second);
 }
@@ -212,7 +218,8 @@ void HubClient::on_hub_hangs() {
     for (const auto& [token, question] : std::exchange(questions_, {}))
         question.on_answer({Exit::no_hub,
                             {},
-                            "the hub" + pid + " lives, but has not answered for " + std::to_string(kPatience.count()) +
+                            "the hub" + pid + " lives, but has not answered for " +
+                                std::to_string(kPatience / std::chrono::seconds{1}) +
                                 " s: it hangs; 'pp hub restart' replaces it, and processes live on",
                             false,
                             true});
@@ -222,7 +229,8 @@ void HubClient::on_hub_hangs() {
 bool HubClient::drain() {
     constexpr int kBudget = 16;
     int taken = 0;
-    const auto end = channel_ ? channel_->end() : wire::Channel::End::none;  // asked first: then what came before is there
+    const auto end =
+        channel_ ? channel_->end() : wire::Channel::End::none;  // asked first: then what came before is there
     for (; channel_ && taken < kBudget; ++taken) {
         const auto frame = channel_->try_receive();
         if (!frame) break;
@@ -240,6 +248,11 @@ bool HubClient::drain() {
 void HubClient::on_reply(const wire::Reply& reply) {
     silence_.clear();
     auto found = questions_.extract(reply.token);
+    const bool is_owed = std::any_of(questions_.begin(), questions_.end(), [](const auto& question) {
+        return !only_reads(question.second.request
+                               .operation);  // which are done some day; who waits for news is owed nothing
+    });
+    if (is_owed) expect_life();
     if (found.empty()) return;
     found.mapped().on_answer({exit_of(reply.status), reply.result, reply.text});
 }
@@ -252,7 +265,8 @@ void HubClient::settle_lost(wire::Channel::End end) {
         question.may_have_happened |= end == wire::Channel::End::disconnected && !only_reads(operation);
         const bool is_patient = question.again == Again::unless_stopped;
         const bool is_over = is_patient && hub_was_stopped(context_.home);
-        if ((question.may_have_happened && !is_taken_once(operation)) || is_over || question.tries >= kAskTries) {
+        if ((question.may_have_happened && !is_taken_once(operation)) || is_over ||
+            question.tries >= kAskTries) {
             question.on_answer(question.may_have_happened || is_patient ? lost_answer(question.request)
                                                                         : unheard_answer());
             continue;

@@ -66,6 +66,7 @@ void HubLink::say_hello() {
 }
 
 void HubLink::drop() {
+    if (channel_) callbacks_.on_lost();
     channel_watch_.reset();
     hub_watch_.reset();
     channel_.reset();

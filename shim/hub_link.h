@@ -36,6 +36,7 @@ class HubLink {
         std::function<void(const wire::Resize&)> on_resize;
         std::function<void()> on_hand_over;
         std::function<void()> on_release;  ///< the hub has nothing more for us
+        std::function<void()> on_lost;     ///< the hub it was talked with has gone, and what it was told or asked with it
     };
 
     HubLink(os::Loop& loop, const rundir::Home& home, std::uint64_t process, const rundir::EventLog& events,

@@ -103,7 +103,8 @@ Shim::Shim(Setup setup)
                            [this](const wire::CancelInput& request) { streams_.cancel_input(request.input); },
                            [this](const wire::Resize& request) { on_resize(request); },
                            [this] { is_handing_over_ = true; },
-                           [this] { on_release(); }});
+                           [this] { on_release(); },
+                           [this] { said_bye_ = is_handing_over_ = offered_hand_over_ = false; }});
     record_.on_event([this](const rundir::Event& event) { hub_->send_event(event); });
     life_.shim_pid = ::getpid();
     if (succeeds) {
@@ -124,8 +125,9 @@ Shim::Shim(Setup setup)
 Shim::~Shim() = default;
 
 void Shim::listen() {
+    auto listener = os::listen_seqpacket(home_.shim_socket(process_));
     listener_watch_.reset();
-    listener_ = os::listen_seqpacket(home_.shim_socket(process_));
+    listener_ = std::move(listener);
     listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
 }
 
@@ -543,7 +545,6 @@ bool Shim::consider_ending() {
 /// Asked to make room for a successor: not while input waits, whose sender could not be told what was taken of it, and not
 /// before the keeper has all.
 bool Shim::consider_handing_over() {
-    if (!hub_->connected()) is_handing_over_ = offered_hand_over_ = false;
     if (!is_handing_over_ || offered_hand_over_ || !can_hand_over()) return false;
     offered_hand_over_ = true;
     hub_->say_bye(true);
@@ -556,7 +557,11 @@ void Shim::on_release() {
     if (std::exchange(offered_hand_over_, false) && can_hand_over()) hand_over();
 }
 
-bool Shim::can_hand_over() const { return !streams_.has_waiting_input() && keeper_->has_everything(); }
+/// What the disk has refused of its events is in its memory alone: then as little as it may end.
+bool Shim::can_hand_over() {
+    return !streams_.has_waiting_input() && keeper_->has_everything() &&
+           (record_.all_stored() || !hub_->owes_acknowledgement());
+}
 
 /// Without a goodbye: the keeper starts the successor, which has all from the page and the keeper's hands.
 void Shim::hand_over() {

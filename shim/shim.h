@@ -93,7 +93,7 @@ class Shim {
     void retry_refused();
     bool consider_ending();
     bool consider_handing_over();
-    [[nodiscard]] bool can_hand_over() const;
+    bool can_hand_over();
     void end();
     void hand_over();
 

@@ -181,13 +181,21 @@ void follow(const Context& context, const rundir::ProcessFiles& files, const Str
     loop.run();
 }
 
+/// What it tells is what was there at the last checkpoint.
+std::string why_unverified(const rundir::ProcessFiles& files) {
+    if (!files.page_damage.empty()) return files.page_damage + "; shown is what its file had at the last checkpoint";
+    if (files.held) return "its files in the run directory are gone; 'pp hub start' brings them back";
+    return "the machine was restarted since";
+}
+
 int logs(const Context& context, const LogsOptions& options) {
     const auto files =
         options.follow ? find_watched_target(context, options.process) : find_target(context, options.process);
-    auto reader = ring::Reader::find(rundir::ring_paths(context.home, files.number));
+    auto paths = rundir::ring_paths(context.home, files.number);
+    if (!files.page_damage.empty()) paths.state.clear();  // the log's own file tells, too
+    auto reader = ring::Reader::find(paths);
     if (!reader) throw Failure{Exit::failed, spoken_name(files) + " has no log yet"};
-    if (reader->unverified())
-        say("the log of " + spoken_name(files) + " is unverified: the machine was restarted since");
+    if (reader->unverified()) say("the log of " + spoken_name(files) + " is unverified: " + why_unverified(files));
     const bool of_newest = !options.run && !options.cursor;  // earlier runs may have been started otherwise
     if (options.stream != ring::StreamChoice::combined && of_newest && files.launch &&
         files.launch->streams == "merged")

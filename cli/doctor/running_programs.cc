@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "protocol/os/build_id.h"
 #include "protocol/os/daemon.h"
 #include "protocol/os/proc.h"
 
@@ -28,10 +29,8 @@ std::optional<struct stat> find_stat(const std::string& path) {
     return status;
 }
 
-RunningProgram::Build build_of(const struct stat& executed, const std::string& name) {
-    const auto ours = find_stat(os::sibling_program(name));
-    if (ours && ours->st_dev == executed.st_dev && ours->st_ino == executed.st_ino)
-        return RunningProgram::Build::same;
+RunningProgram::Build build_of(pid_t pid, const struct stat& executed, const std::string& name) {
+    if (os::executes_build(pid, os::sibling_program(name))) return RunningProgram::Build::same;
     return executed.st_nlink == 0 ? RunningProgram::Build::replaced : RunningProgram::Build::elsewhere;
 }
 
@@ -49,7 +48,7 @@ std::optional<RunningProgram> find_program(pid_t pid) {
     program.pid = pid;
     program.path = *path;
     program.state = stat->state;
-    program.build = build_of(*executed, name);
+    program.build = build_of(pid, *executed, name);
     if (name == "pp-shim") program.process = process_of_shim(os::command_line(pid));
     return program;
 }

@@ -95,6 +95,15 @@ struct History::Shelf {
         if (!found.empty()) open().record({found.begin(), found.end()});
     }
 
+    /// A hub was killed when a clear had removed the files of a process, and the store not heard of it yet.
+    void forget_cleared(const std::set<std::uint64_t>& known, Store& told) const {
+        const auto kept = home.known_processes();
+        for (const auto& [process, number] : told.last_events()) {
+            if (!known.contains(process) && std::find(kept.begin(), kept.end(), process) == kept.end())
+                told.forget(process, wall_clock_ns());
+        }
+    }
+
     void run(const std::function<void(Store&)>& action, Outcome& outcome) {
         if (store && store->is_gone()) {
             store.reset();
@@ -190,6 +199,7 @@ void History::open(std::vector<rundir::ProcessNumber> processes, std::function<v
     const std::set<std::uint64_t> unread{processes.begin(), processes.end()};
     const auto look = [found, shelf = shelf_, unread](Store& store) {
         shelf->take_in(unread, store.last_events());
+        shelf->forget_cleared(unread, store);
         found->last = store.last_events();
         found->opened.highest_process = store.highest_process();
     };

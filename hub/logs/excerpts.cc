@@ -66,7 +66,7 @@ class Excerpts::Source {
     ring::Line take() {
         auto line = std::move(ready_.front().line);
         ready_.pop_front();
-        cursor_ = line.end;
+        cursor_ = std::max(cursor_, line.end);  // one that was never finished comes behind those that began after it
         return line;
     }
     /// Whether a line comes by, whole and soon.
@@ -148,13 +148,17 @@ Excerpt Excerpts::read(const Hit& hit, std::uint64_t after) {
     if (!source_ || !source_->comes_by(hit))
         source_ = std::make_unique<Source>(reader_, selection_, begin_of(hit), run_.end);
     Before before{after, shape_.neighbours, source_->cursor() <= after};
+    const auto is_hit = [&](const ring::Line& line) { return line.end == hit.end && line.begin == hit.begin; };
     const Source::Next* next = source_->peek();
     for (; next != nullptr; next = source_->peek()) {
         if (next->behind_loss) before.interrupt();
-        if (next->line.end >= hit.end) break;
-        before.take(source_->take());
+        if (is_hit(next->line)) break;
+        const bool is_later = next->line.end >= hit.end;
+        if (is_later && hit.finished) return {};
+        auto line = source_->take();
+        if (!is_later) before.take(std::move(line));
     }
-    if (next == nullptr || next->line.end != hit.end || next->line.begin != hit.begin) return {};
+    if (next == nullptr) return {};
     Excerpt found;
     found.joined = before.joined();
     for (const auto& line : before.lines()) found.lines.push_back(shown(line));

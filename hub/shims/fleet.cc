@@ -22,9 +22,11 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // Whatever is asked of one that hangs is still answered, by the one that comes in its place.
-constexpr seconds kBeginLimit = 2 * kPatience + seconds{10};  // from asking for a shim to the run's first event, besides the grace
-constexpr seconds kAnswerLimit = kPatience + seconds{10};     // beyond the grace that a command itself may take
-constexpr seconds kInputPatience{10};   // for a process to read its stdin; then its sender is told that it does not
+constexpr seconds kBeginLimit =
+    2 * kPatience + seconds{10};  // from asking for a shim to the run's first event, besides the grace
+constexpr seconds kAnswerLimit = kPatience + seconds{10};  // beyond the grace that a command itself may take
+constexpr seconds kInputPatience{
+    10};  // for a process to read its stdin; then its sender is told that it does not
 constexpr seconds kSuccessionLimit{2};  // for the keeper to tell that it started a successor
 constexpr seconds kWorthSaying{1};      // of silence
 constexpr seconds kNameLimit{2};        // for shims to put back what was removed from the run directory
@@ -96,23 +98,24 @@ void Fleet::note_named(std::uint64_t process) {
     if (const auto then = std::exchange(then_adopted_, nullptr)) then();
 }
 
-/// A shim says Hello when it has done that. One of before there was this does not hear it, and neither does one that hangs: that
-/// is found when somebody asks for it.
+/// A shim says Hello when it has done that. One of before there was this does not hear it, and neither does
+/// one that hangs: that is found when somebody asks for it.
 void Fleet::restore_names(const std::vector<std::uint64_t>& processes) {
     if (processes.empty()) return;
     const auto pids = find_shim_pids();
     for (const auto process : processes) {
         const auto shim = find_shim_among(pids, parts_.home, process, 0);
         if (!shim || !call_to_restore_names(*shim)) continue;
-        parts_.log.say(rundir::process_id(process) + ": its page or socket was removed from the run directory; its shim (pid " +
+        parts_.log.say(rundir::process_id(process) +
+                       ": its page or socket was removed from the run directory; its shim (pid " +
                        std::to_string(shim->pid()) + ") puts it back");
         nameless_.insert(process);
     }
     parts_.on_names_gone();
 }
 
-/// Tells the shim that a hub listens. False if it has no socket: one that is just starting will say Hello by itself, for it
-/// binds its socket before it reads hub.epoch.
+/// Tells the shim that a hub listens. False if it has no socket: one that is just starting will say Hello by
+/// itself, for it binds its socket before it reads hub.epoch.
 bool Fleet::kick(std::uint64_t process) {
     try {
         const auto socket = os::find_seqpacket(parts_.home.shim_socket(process));
@@ -126,7 +129,8 @@ bool Fleet::kick(std::uint64_t process) {
     return true;
 }
 
-/// Its run has not ended as far as anybody recorded, its pipes may hold output still, or what it started lives on.
+/// Its run has not ended as far as anybody recorded, its pipes may hold output still, or what it started
+/// lives on.
 bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
     if (files.held || !files.launch || !files.page_damage.empty()) return false;
     if (files.state && !files.state->this_boot) return false;
@@ -138,7 +142,8 @@ bool Fleet::needs_shim(const rundir::ProcessFiles& files) const {
 
 /// For what lives without one.
 void Fleet::want_shim(std::uint64_t process) {
-    if (roster_.presence(process) != Roster::Presence::absent || parts_.registry.has_forgotten(process)) return;
+    if (roster_.presence(process) != Roster::Presence::absent || parts_.registry.has_forgotten(process))
+        return;
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return call_for(process);
     if (const auto doubt = parts_.registry.doubt(files); !doubt.empty())
@@ -160,7 +165,8 @@ void Fleet::want_shim(std::uint64_t process) {
 // ------------------------------------------------------------------------------------------------------------
 
 void Fleet::look_at(std::uint64_t process) {
-    if (roster_.presence(process) == Roster::Presence::absent && parts_.registry.files(process).held) return call_for(process);
+    if (roster_.presence(process) == Roster::Presence::absent && parts_.registry.files(process).held)
+        return call_for(process);
     roster_.ping(process);
 }
 
@@ -183,7 +189,8 @@ void Fleet::await_hello(std::uint64_t process) {
     };
     if (!patience)
         patience = std::make_unique<Patience>(
-            parts_.loop, kPatience, Patience::Callbacks{call_again, [this, process] { look_for_hanging(process); }});
+            parts_.loop, kPatience,
+            Patience::Callbacks{call_again, [this, process] { look_for_hanging(process); }});
     patience->begin();
 }
 
@@ -194,6 +201,8 @@ void Fleet::on_hung(std::uint64_t process) {
 
 /// One that hangs before it says Hello: in the middle of a take-over, or since before this hub.
 void Fleet::look_for_hanging(std::uint64_t process) {
+    roster_.read_all();  // its Hello may wait here: it was us who did not look
+    if (!awaited_.contains(process) || roster_.presence(process) != Roster::Presence::absent) return;
     awaited_.erase(process);
     end_hanging(process, find_shim_among(find_shim_pids(), parts_.home, process, keeper_.keeper_pid()),
                 "should have said Hello and did not");
@@ -203,14 +212,15 @@ void Fleet::look_for_hanging(std::uint64_t process) {
 void Fleet::end_hanging(std::uint64_t process, std::optional<os::PidFd> shim, const std::string& why) {
     const auto id = rundir::process_id(process);
     if (!shim) return parts_.log.say(id + ": its shim " + why + ", and cannot be found");
-    parts_.log.say(id + ": its shim (pid " + std::to_string(shim->pid()) + ") " + why + ": it hangs, and is killed");
+    parts_.log.say(id + ": its shim (pid " + std::to_string(shim->pid()) + ") " + why +
+                   ": it hangs, and is killed");
     shim->send_signal(SIGKILL);
     if (roster_.shim_pid(process) == shim->pid()) return;  // its death is seen there
     Hunted& hunted = hunted_[process];
     hunted.death.reset();
     hunted.shim = std::move(*shim);
-    hunted.death = std::make_unique<EventLoop::Watch>(parts_.loop, hunted.shim.get(), EventLoop::Watch::For::reading,
-                                                      [this, process] {
+    hunted.death = std::make_unique<EventLoop::Watch>(parts_.loop, hunted.shim.get(),
+                                                      EventLoop::Watch::For::reading, [this, process] {
                                                           hunted_.erase(process);
                                                           on_death(process);
                                                       });
@@ -269,7 +279,8 @@ void Fleet::await_shim(std::uint64_t process, milliseconds limit) {
 void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
     if (how == KeeperClient::Gone::succeeded) {
         awaited_.erase(process);  // this one has just begun to live
-        if (roster_.is_asked(process) || begins_.contains(process) || successions_.contains(process)) await_hello(process);
+        if (roster_.is_asked(process) || begins_.contains(process) || successions_.contains(process))
+            await_hello(process);
         return;
     }
     orphaned_.erase(process);
@@ -279,7 +290,7 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
     if (!parts_.registry.knows(process)) return;
     if (how == KeeperClient::Gone::given_up) return on_given_up(process);
     parts_.registry.refresh(process);
-    end_upgrade(process, "it has ended meanwhile");
+    end_upgrade(process, "it has ended meanwhile", Upgrade::Result::left);
     check_begun(process);
     if (begins_.contains(process))
         advance(process);
@@ -287,23 +298,25 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
         roster_.give_up(process, "it has ended meanwhile");
 }
 
-/// What there is to say is in a file, for whoever looks. Where a shim lives all the same, only those that tried to take its
-/// place have failed.
+/// What there is to say is in a file, for whoever looks. Where a shim lives all the same, only those that
+/// tried to take its place have failed.
 void Fleet::on_given_up(std::uint64_t process) {
     const auto& files = parts_.registry.refresh(process);
     if (files.held) return call_for(process);
     const auto given_up = rundir::find_given_up(parts_.home.given_up(process));
-    const auto why = given_up ? given_up->why : "its shim failed to come up three times; see " + parts_.home.log("shim");
+    const auto why =
+        given_up ? given_up->why : "its shim failed to come up three times; see " + parts_.home.log("shim");
     parts_.log.say(rundir::process_id(process) + ": " + why);
-    parts_.history.note(HubEventKind::shim_given_up, process, why);
+    if (std::exchange(told_given_up_[process], why) != why)
+        parts_.history.note(HubEventKind::shim_given_up, process, why);
     roster_.give_up(process, why);
     end_upgrade(process, why);
     end_begin(process, why);
 }
 
-/// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep. Who has no shim
-/// gets one: the dead keeper tells of none any more. One whose shim we have not heard of yet may lose it before it has said
-/// Hello to anybody.
+/// Without a keeper nobody would start successors: a new one is started at once if there is anybody to keep.
+/// Who has no shim gets one: the dead keeper tells of none any more. One whose shim we have not heard of yet
+/// may lose it before it has said Hello to anybody.
 void Fleet::on_keeper_lost() {
     bool any_lives = roster_.size() > 0;
     for (const auto process : parts_.registry.numbers()) {
@@ -423,18 +436,19 @@ void Fleet::stop(std::uint64_t process, wire::Stop stop, Roster::OnAnswer then) 
 void Fleet::stop_marked(std::uint64_t process, const wire::Stop& stop, Roster::OnAnswer then) {
     auto& under_way = marked_stops_[process];
     if (!under_way) under_way = std::make_unique<MarkedStop>(parts_.loop, parts_.home, process);
-    under_way->ask(stop.signal, milliseconds{stop.grace_ms},
-                   [this, process, then = std::move(then)](const MarkedStop::Outcome& outcome) {
-                       const auto ended = marked_stops_.extract(process);
-                       Roster::Answer answer;
-                       for (const pid_t pid : outcome.survivors)
-                           answer.detail += std::to_string(pid) + " " + os::command_line(pid) + "\n";
-                       if (!outcome.found && parts_.registry.knows(process) && parts_.registry.files(process).held) {
-                           answer.kind = Roster::Answer::Kind::refused;
-                           answer.text = "nothing that carries its mark was found, though its shim lives";
-                       }
-                       then(answer);
-                   });
+    under_way->ask(
+        stop.signal, milliseconds{stop.grace_ms},
+        [this, process, then = std::move(then)](const MarkedStop::Outcome& outcome) {
+            const auto ended = marked_stops_.extract(process);
+            Roster::Answer answer;
+            for (const pid_t pid : outcome.survivors)
+                answer.detail += std::to_string(pid) + " " + os::command_line(pid) + "\n";
+            if (!outcome.found && parts_.registry.knows(process) && parts_.registry.files(process).held) {
+                answer.kind = Roster::Answer::Kind::refused;
+                answer.text = "nothing that carries its mark was found, though its shim lives";
+            }
+            then(answer);
+        });
 }
 
 void Fleet::input(std::uint64_t process, wire::Input input, Roster::OnAnswer then) {
@@ -454,7 +468,8 @@ std::string Fleet::trouble(std::uint64_t process) const {
                                   awaited == awaited_.end() ? milliseconds{0} : awaited->second->waited());
     if (silence >= kWorthSaying)
         return "its shim has not answered for " + std::to_string(duration_cast<seconds>(silence).count()) +
-               " s; if it does not within " + std::to_string(kPatience.count()) + " s it is replaced, which the program does not notice";
+               " s; if it does not within " + std::to_string(kPatience.count()) +
+               " s it is replaced, which the program does not notice";
     if (const auto found = given_up_.find(process); found != given_up_.end()) return found->second;
     if (roster_.presence(process) == Roster::Presence::newer)
         return "its shim is of a newer pp: it is shown and left running, and cannot be commanded by this hub";

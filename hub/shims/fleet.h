@@ -119,7 +119,8 @@ class Fleet {
     void look_for_hanging(std::uint64_t process);
     void end_hanging(std::uint64_t process, std::optional<os::PidFd> shim, const std::string& why);
     void note_named(std::uint64_t process);
-    void end_upgrade(std::uint64_t process, const std::string& problem);
+    void end_upgrade(std::uint64_t process, const std::string& problem,
+                     Upgrade::Result otherwise = Upgrade::Result::failed);
     bool needs_shim(const rundir::ProcessFiles& files) const;
     void want_shim(std::uint64_t process);
     void stop_marked(std::uint64_t process, const wire::Stop& stop, Roster::OnAnswer then);
@@ -147,6 +148,7 @@ class Fleet {
     std::map<std::uint64_t, std::unique_ptr<EventLoop::Timer>>
         orphaned_;  ///< have lost their shim, or have one that has not said Hello; the keeper should tell
     std::map<std::uint64_t, std::string> given_up_;
+    std::map<std::uint64_t, std::string> told_given_up_;  ///< why, as it stands in the history
     std::map<std::uint64_t, std::unique_ptr<Patience>> awaited_;  ///< should say Hello
     std::map<std::uint64_t, Hunted> hunted_;                      ///< killed before they said Hello
     std::map<std::uint64_t, std::unique_ptr<Succession>> successions_;

@@ -227,7 +227,7 @@ void KeeperClient::on_readable() {
         patience_.end();
         was_made_to_go_on_ = false;
         on_message(message, wire::text_behind(std::span{buffer}.first(received->size)));
-        if (!asked_.empty()) patience_.begin();  // the others are still owed
+        if (!asked_.empty() || upgraded_) patience_.begin();  // the others are still owed
     }
 }
 

@@ -178,12 +178,16 @@ void Roster::on_shim_ended(std::uint64_t process, int pid) {
 }
 
 /// What it has said may lie here unread, if it was us who did not come to read it.
-void Roster::on_silence(std::uint64_t process) {
-    const auto frames = shims_.at(process)->frames;
+void Roster::read_all() {
     while (drain()) {
     }
+}
+
+void Roster::on_silence(std::uint64_t process) {
+    const auto [pid, frames] = std::pair{shims_.at(process)->pid, shims_.at(process)->frames};
+    read_all();
     const auto shim = shims_.find(process);
-    if (shim != shims_.end() && shim->second->frames == frames) callbacks_.on_hung(process);
+    if (shim != shims_.end() && shim->second->pid == pid && shim->second->frames == frames) callbacks_.on_hung(process);
 }
 
 void Roster::on_bye(Shim& shim, bool hands_over) {
@@ -300,7 +304,10 @@ void Roster::on_limit(std::uint64_t token) {
     const auto found = pending_.find(token);
     if (found == pending_.end()) return;
     Pending& pending = *found->second;
-    if (!is_input(pending.command)) return finish(token, Answer{Answer::Kind::no_answer, "its shim did not answer in time", 0, ""});
+    if (!is_input(pending.command)) {
+        ping(pending.process);  // it may hang since its last sign of life
+        return finish(token, Answer{Answer::Kind::no_answer, "its shim did not answer in time", 0, ""});
+    }
     const auto shim = shims_.find(pending.process);
     if (!pending.sent && shim != shims_.end()) return finish(token, Answer{});  // others wait before it
     const bool can_cancel = shim != shims_.end() && shim->second->protocol >= wire::kInputIdSince;

@@ -71,6 +71,8 @@ class Roster {
 
     /// Asks a connected shim whether it is there. Commands do so by themselves.
     void ping(std::uint64_t process);
+    /// Reads all that has come.
+    void read_all();
     /// For how long a shim that was asked has been silent.
     [[nodiscard]] std::chrono::milliseconds silent_for(std::uint64_t process) const;
     /// Asks it to make room for a successor. False if it does not know how to, or is not there.

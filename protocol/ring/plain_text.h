@@ -46,14 +46,8 @@ class PlainText {
 
     /// Bytes that were not UTF-8.
     [[nodiscard]] std::uint64_t replaced_bytes() const { return replaced_bytes_; }
-    /// No line has begun: what is fed next starts one.
-    [[nodiscard]] bool at_line_start() const { return line_.empty() && passed_on_ == 0; }
     /// The unfinished line as it stands, as far as it was not given out.
     [[nodiscard]] std::string_view held() const { return line_; }
-    /// No sequence and no character is unfinished in this lane: the bytes may be cut here.
-    [[nodiscard]] bool at_boundary(std::size_t lane = 0) const {
-        return lanes_[lane].state == State::text && lanes_[lane].partial_size == 0;
-    }
 
   private:
     enum class State : std::uint8_t { text, escape, escape_intermediate, control_sequence, string, string_escape };

@@ -154,7 +154,8 @@ std::string trouble(const ProcessFiles& files) {
         return "all that could have seen how it ended had been killed; 'pp hub start' finds out whether the system can still tell";
     if (files.is_unattended() && files.given_up)
         return "nobody looks after it: " + files.given_up->why +
-               "; what it writes waits in its pipe, and the next command for it tries again";
+               (life.exit_kind == ring::ExitKind::none ? "; what it writes waits" : "; what it had written last waits") +
+               " in its pipe, and the next command for it tries again";
     if (files.is_unattended())
         return "nobody looks after it: its shim has been killed; what it writes waits in its pipe, and 'pp hub start' brings a shim back";
     if (files.state && files.state->this_boot && files.state->unreachable > 0 && life.exit_kind == ring::ExitKind::none)

@@ -70,10 +70,10 @@ KeeperMessage outcome(std::uint64_t process, pid_t pid, int error) {
     return message;
 }
 
-/// One that was killed did nothing wrong, and one that ends with 0 has handed over.
-bool did_nothing_wrong(const std::optional<os::ExitStatus>& exit) {
+/// One that was killed did nothing wrong, and one that came up and ends with 0 has handed over.
+bool did_nothing_wrong(const std::optional<os::ExitStatus>& exit, bool has_attached) {
     if (!exit) return false;
-    if (exit->kind == os::ExitStatus::Kind::exited) return exit->value == 0;
+    if (exit->kind == os::ExitStatus::Kind::exited) return exit->value == 0 && has_attached;
     return exit->value == SIGKILL || exit->value == SIGTERM;
 }
 
@@ -280,6 +280,7 @@ void Keeper::on_attach(Connection& connection, const KeeperMessage& message, std
     ward.connection = &connection;
     ward.is_owed = false;
     ward.said_goodbye = false;
+    ward.has_attached = true;
     ward.page = std::move(page);
     ::unlink(home_.given_up(message.process).c_str());
     for (const Held& held : ward.held) {
@@ -357,7 +358,7 @@ int Keeper::start(Ward& ward, bool takeover) {
         return started.error;
     }
     ward.shim = std::move(started.process);
-    ward.said_goodbye = false;
+    ward.said_goodbye = ward.has_attached = false;
     ward.is_owed = false;
     watch_shim(ward);
     ward.connection = &adopt_connection(std::move(started.socket));
@@ -391,7 +392,7 @@ void Keeper::on_shim_death(std::uint64_t process) {
     }
     say(process, shim + " " + text_of(exit));
     const bool came_up = loop_.now() - ward->shim_since >= kUpAfter;
-    ward->failures = did_nothing_wrong(exit) || came_up ? 0 : ward->failures + 1;
+    ward->failures = did_nothing_wrong(exit, ward->has_attached) || came_up ? 0 : ward->failures + 1;
     if (ward->last_words.empty()) ward->last_words = "it " + text_of(exit);
     start_successor(*ward);
 }
@@ -460,8 +461,8 @@ void Keeper::on_child_signal() {
         // TERM, INT: a keeper ends by itself when nobody needs it, and not before
         names_may_be_gone = names_may_be_gone || info->ssi_signo == SIGHUP;
     }
+    reserve_.release();  // for /proc, and for names that are gone
     if (names_may_be_gone) restore_names();
-    reserve_.release();  // for /proc
     while (true) {
         siginfo_t info{};
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) != 0 || info.si_pid == 0) return;
@@ -479,6 +480,7 @@ void Keeper::on_child_signal() {
 /// Writes how it ended into the state page of the process whose main it was, and only then reaps. An orphan that was
 /// nobody's main (a daemon that forked twice) is just reaped.
 void Keeper::record_orphan(pid_t pid) {
+    std::optional<std::uint64_t> unattended;
     for (auto& [process, ward] : wards_) {
         if (!ward.page || ward.page.spawned_pid() != pid) continue;
         const auto stat = os::find_proc_stat(pid);
@@ -502,10 +504,14 @@ void Keeper::record_orphan(pid_t pid) {
         message.process = process;
         message.pid = pid;
         if (ward.connection != nullptr) answer(*ward.connection, message);
-        if (!ward.shim && !ward.is_owed) tell_hubs(gone(process, 3));  // given up: nobody else will tell
+        if (!ward.shim && !ward.is_owed) unattended = process;
     }
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+    if (!unattended) return;
+    Ward& ward = *find_ward(*unattended);  // given up: there is an end to be told now, so it is tried once more
+    ward.failures = 0;
+    start_successor(ward);
 }
 
 // Room -----------------------------------------------------------------------------------------------------------------

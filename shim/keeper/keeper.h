@@ -71,6 +71,7 @@ class Keeper {
         ring::StatePage page;
         std::vector<Held> held;
         bool said_goodbye = false;
+        bool has_attached = false;  ///< the shim that lives, or lived last
         int failures = 0;           ///< successors that ended before they came up, in a row
         std::string last_words;     ///< why the last of them did not
         bool is_owed = false;       ///< a successor could not be started, and is tried again

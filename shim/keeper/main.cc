@@ -128,6 +128,7 @@ std::optional<int> find_number(const char* text) {
 int main(int argc, char** argv) {
     if (argc == 2 && std::string{argv[1]} == "--version") {
         std::puts("pp-keeper " PP_VERSION);
+        pp::os::report_ready("pp-keeper " PP_VERSION "\n");  // for a hub that tries whether it can be executed
         return 0;
     }
     const auto state_fd = argc == 3 && std::string{argv[1]} == "--resume" ? find_number(argv[2]) : std::nullopt;

@@ -189,8 +189,9 @@ void Keeper::restore_names() {
             lock_ = std::move(*lock);
         }
         hold_ = home_.hold();
+        auto listener = os::listen_seqpacket(home_.keeper_socket());
         listener_watch_.reset();
-        listener_ = os::listen_seqpacket(home_.keeper_socket());
+        listener_ = std::move(listener);
         listener_watch_.emplace(loop_, listener_.get(), POLLIN, [this](short) { accept(); });
         log_.say("listens again in " + home_.run());
     } catch (const std::exception& error) {

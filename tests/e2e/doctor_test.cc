@@ -15,6 +15,7 @@
 #include "protocol/os/proc.h"
 #include "protocol/ring/state_page.h"
 #include "tests/support/installation.h"
+#include "tests/support/other_build.h"
 
 using namespace pp;
 using Catch::Matchers::Contains;
@@ -245,6 +246,8 @@ TEST_CASE("programs that were replaced while they run are found", "[e2e][doctor]
     REQUIRE(pp.pp({"run", "-d", "--name", "web", "sleep", "1000"}).code == 0);
     CHECK_FALSE(found(diagnose(pp), "ok", "programs").empty());
     pp.copy_programs();
+    CHECK_FALSE(found(diagnose(pp), "ok", "programs").empty());  // the same build once more: there is nothing to upgrade
+    for (const char* name : {"pp-hub", "pp-keeper", "pp-shim"}) test::install_other_build(pp, name);
     CHECK_THAT(found(diagnose(pp), "note", "programs"),
                Contains("the hub, the keeper, 1 shim") && Contains("was replaced") && Contains("pp hub upgrade"));
     REQUIRE(std::filesystem::remove(pp.program("pp-shim")));

@@ -6,17 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "protocol/os/atomic_file.h"
 #include "protocol/os/build_id.h"
 #include "protocol/os/proc.h"
 #include "protocol/os/read_file.h"
 #include "tests/support/installation.h"
 #include "tests/support/keeper_probe.h"
 #include "tests/support/lines.h"
+#include "tests/support/other_build.h"
 
 using namespace pp;
 using Catch::Matchers::Contains;
 using nlohmann::json;
+using test::built;
+using test::install_other_build;
 using test::Installation;
 
 namespace {
@@ -26,20 +28,6 @@ void install(const Installation& pp, const std::string& name, const std::string&
     const auto path = pp.program(name);
     std::filesystem::copy_file(from, path + ".new");
     std::filesystem::rename(path + ".new", path);
-}
-
-std::string built(const std::string& name) { return std::string{PP_BIN_DIR} + "/" + name; }
-
-/// The same program, as another build of the same version would be: with another id.
-void install_other_build(const Installation& pp, const std::string& name) {
-    auto content = os::find_file_content(built(name), 1u << 30).value();
-    const auto id = os::build_id(built(name));
-    std::string bytes;
-    for (std::size_t i = 0; i < id.size(); i += 2) bytes += static_cast<char>(std::stoi(id.substr(i, 2), nullptr, 16));
-    const auto at = content.find(bytes);
-    REQUIRE(at != std::string::npos);
-    content[at] = static_cast<char>(content[at] ^ 1);
-    os::write_atomic_file(pp.program(name), content, 0755);
 }
 
 struct Upgraded {
@@ -227,6 +215,20 @@ TEST_CASE("a shim of a later pp is shown, left running, and not commanded", "[e2
     CHECK(upgraded.part("shim")["from"]["version"] == "0.0.99");
     CHECK_THAT(upgraded.part("shim")["why"].get<std::string>(), Contains("newer pp"));
     CHECK(lives(main));
+}
+
+TEST_CASE("a keeper's program that is none is not let in, and the keeper goes on as it was", "[e2e][upgrade][keeper]") {
+    Installation pp;
+    pp.copy_programs();
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sleep", "1000"}).code == 0);
+    const pid_t keeper = pp.keeper_pid();
+    install(pp, "pp-keeper", "/bin/false");
+    const auto upgraded = upgrade(pp);
+    CHECK(upgraded.code == 1);
+    CHECK(upgraded.part("keeper")["result"] == "failed");
+    CHECK_THAT(upgraded.part("keeper")["why"].get<std::string>(), Contains("does not say") && Contains("--version"));
+    CHECK(pp.keeper_pid() == keeper);
+    CHECK(pp.pp({"run", "--name", "more", "echo", "more"}).out == "more\n");
 }
 
 TEST_CASE("an upgrade of what is current does nothing, and says so in words", "[e2e][upgrade]") {

@@ -171,11 +171,19 @@ void Aftermath::check_descriptors() {
                              : Problems{std::string{what} + " had " + text_of(before) + "; a new one has " + text_of(now)};
     };
 
+    const auto leaves_others = [&](std::uint64_t process, pid_t main) {
+        const auto mark = rundir::process_id(process) + "#";
+        const auto actors = living.find("torture_actor");
+        return actors != living.end() && std::any_of(actors->second.begin(), actors->second.end(), [&](pid_t pid) {
+            return pid != main && mark_of(pid).starts_with(mark);
+        });
+    };
     std::map<std::uint64_t, Descriptors> old_shims;
     const auto live = client_.insist("list", {{"project", "all"}, {"state", "live"}});
     for (const auto& row : live.at("processes")) {
         const auto process = number_of(row);
         const auto state = ring::find_state(installation_.home().state_page(process));
+        if (leaves_others(process, state->lifecycle.main_pid)) continue;  // whom a shim holds once it has looked for them
         old_shims[process] = descriptors_of(state->lifecycle.shim_pid);
         const Watchdog::Wait wait{dog_, "a successor after the storm"};
         const WatchedPage page{dog_, installation_.home(), process};

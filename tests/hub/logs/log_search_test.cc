@@ -159,6 +159,19 @@ TEST_CASE("an unfinished line is a line, and found again when it is whole", "[lo
     CHECK(texts_of(search(ring, "^given", rest)).empty());
 }
 
+TEST_CASE("of two streams an unfinished line is found, though lines of the other one began and ended later", "[logs][search]") {
+    TestRing ring;
+    ring.begin_run(1);
+    ring.write("tail out", Stream::out);
+    ring.write("err out\n", Stream::err);
+    const auto found = search(ring, "out");
+    CHECK(found.matches == 2);
+    CHECK_FALSE(found.more);
+    CHECK_FALSE(found.left_out);
+    CHECK(texts_of(found) == Texts{"tail out", "err out"});
+    CHECK(texts_of(search(ring, "tail")) == Texts{"tail out"});
+}
+
 TEST_CASE("lines around what matches are shown once, and gaps between are known", "[logs][search]") {
     TestRing ring;
     ring.begin_run(1);
