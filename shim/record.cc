@@ -58,11 +58,15 @@ void Record::tell_exit() {
     append_once(life.exit_kind == ring::ExitKind::not_started ? EventKind::start_failed : EventKind::exited);
 }
 
+/// The event is stored first: once the page says so, no successor is needed, who could tell what is missing.
 void Record::tell_drained() {
     if (life.drained != 0) return;
+    auto drained = event(EventKind::drained);
+    const bool is_told = life.exit_kind == ring::ExitKind::not_started || already_told(EventKind::drained);
+    if (!is_told) events_.append(writer_.page(), drained);
     life.drained = 1;
-    if (life.exit_kind == ring::ExitKind::not_started) return publish();
-    append_once(EventKind::drained);
+    publish();
+    if (!is_told && on_event_) on_event_(drained);
 }
 
 void Record::save_exit() {
