@@ -117,6 +117,8 @@ void Round::start() {
     page_.emplace(dog_, installation_.home(), process_);
     const auto running =
         page_->wait_until("its first run", [](const auto& state) { return state.lifecycle.main_pid > 0; });
+    if (plan_.kind != Kind::input)  // it has made ready for the signal that tells it to end
+        page_->wait_until("its first output", [](const auto& state) { return state.tail > 0; });
     if (auto main = os::PidFd::find(running.lifecycle.main_pid)) main_ = std::move(*main);
     if (plan_.kind == Kind::input) pump_.emplace(client_, process_, random_.split());
     if (overwrites_)
