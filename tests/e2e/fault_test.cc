@@ -225,6 +225,9 @@ TEST_CASE("a history that cannot be written to: nothing waits for it, it is said
 // Processes ----------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a shim that cannot fork says so of that run, and begins the next one when it can", "[e2e][fault]") {
+#ifdef __SANITIZE_THREAD__
+    return test::skip("ThreadSanitizer makes a fork of a vfork");
+#endif
     if (const auto why_not = FaultInjector::why_not(); !why_not.empty()) return test::skip(why_not);
     Faulty faulty;
     auto& pp = faulty.pp;
