@@ -338,7 +338,8 @@ bool Store::is_new() const {
 
 bool Store::is_gone() const {
     int moved = 0;
-    return sqlite3_file_control(state_->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+    return sqlite3_file_control(state_->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
 }
 
 void Store::State::note_given(std::uint64_t until) {
@@ -376,20 +377,23 @@ void Store::forget(std::uint64_t process, std::int64_t time_ns) {
     Transaction transaction{state_->db};
     auto next = state_->next;
     HubEvent cleared{HubEventKind::cleared, process, time_ns, {}};
+    bool is_told =
+        false;  // a hub was killed before it had removed the files, and the next one took them for a process
     {
         Statement noted{state_->db, "SELECT name, cleared FROM processes WHERE process = ?"};
         const bool is_noted = noted.bind(process).step();
-        if (is_noted && noted.integer(1) != 0) return;
+        is_told = is_noted && noted.integer(1) != 0;
         if (is_noted) cleared.text = noted.text(0);
     }
-    for (const char* drop :
-         {"DELETE FROM events WHERE process = ?", "DELETE FROM hub_events WHERE process = ?",
-          "DELETE FROM runs WHERE process = ?"})
+    for (const char* drop : {"DELETE FROM events WHERE process = ?", "DELETE FROM runs WHERE process = ?"})
         Statement{state_->db, drop}.bind(process).run();
     Statement{state_->db, "INSERT OR REPLACE INTO processes(process, cleared) VALUES(?, 1)"}
         .bind(process)
         .run();
-    Recorder{state_->db, next}(cleared);
+    if (!is_told) {
+        Statement{state_->db, "DELETE FROM hub_events WHERE process = ?"}.bind(process).run();
+        Recorder{state_->db, next}(cleared);
+    }
     state_->note_given(next);
     transaction.commit();
     state_->next = next;

@@ -371,6 +371,34 @@ TEST_CASE("a history that could not be filled anew at once is, as soon as it can
     CHECK(fixture.history->problem().empty());
 }
 
+TEST_CASE("a process whose files outlived its clear, and that is cleared again, leaves nothing and is told once", "[hub][history]") {
+    const test::TempDir directory;
+    Store store = open_store(directory);
+    for (int i = 0; i < 2; ++i) {
+        store.record({of(4, 1, EventKind::started), of(4, 2, EventKind::exited)});
+        store.forget(4, 1);
+        CHECK(store.last_events().empty());
+        CHECK(store.runs(4, 10).empty());
+    }
+    const auto told = store.find_events({}).events;
+    REQUIRE(told.size() == 1);
+    CHECK(std::get<HubEvent>(told[0].event).kind == HubEventKind::cleared);
+}
+
+TEST_CASE("what a clear had no time to tell the history is found by the next hub", "[hub][history]") {
+    Fixture fixture;
+    fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
+    fixture.open({4});
+    fixture.run_until([&] { return fixture.tell(4).events.size() == 2; });
+    std::filesystem::remove_all(fixture.home.process(4));
+    History next{fixture.loop, fixture.home, *fixture.log, [](std::uint64_t, std::uint64_t) {}};
+    bool is_open = false;
+    next.open({}, [&](History::Opened) { is_open = true; });
+    fixture.run_until([&] { return is_open; });
+    CHECK(next.last_event(4) == 0);
+    CHECK(fixture.tell(4).events.empty());
+}
+
 TEST_CASE("a history that is locked can be read", "[hub][history]") {
     Fixture fixture;
     fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
