@@ -15,6 +15,7 @@
 #include "protocol/os/error.h"
 #include "protocol/os/proc.h"
 #include "protocol/rundir/mark.h"
+#include "shim/newest_child.h"
 
 namespace pp::shim {
 namespace {
@@ -49,6 +50,7 @@ struct Plan {
     const std::int64_t* limits;
     std::size_t limit_count;
     ring::StatePageLayout* page;
+    std::uint64_t seen;  ///< as NewestChild tells it
     volatile int error;
     const char* volatile failed;
 };
@@ -100,8 +102,11 @@ bool place_descriptors(Plan& plan) {
 
 /// In the child. Never returns.
 [[noreturn]] void become(Plan& plan, std::uint32_t run) {
-    plan.page->spawned_run.store(run, std::memory_order_relaxed);
-    plan.page->spawned_pid.store(::getpid(), std::memory_order_release);
+    plan.failed = "be the newest child";
+    if (!NewestChild{*plan.page}.enter(plan.seen, run, ::getpid())) {
+        plan.error = ESTALE;
+        ::_exit(126);
+    }
     ::setsid();
     plan.failed = "place descriptors";
     if (!place_descriptors(plan)) {
@@ -236,6 +241,7 @@ Spawned spawn(const rundir::Home& home, const rundir::Launch& launch, std::uint3
     plan.limits = launch.limits.data();
     plan.limit_count = launch.limits.size();
     plan.page = &*page;
+    plan.seen = NewestChild{*page}.seen();
 
     sigset_t all;
     sigset_t before;
@@ -257,7 +263,7 @@ Spawned spawn(const rundir::Home& home, const rundir::Launch& launch, std::uint3
         spawned.failed = plan.failed;
         main->wait_for_end();
         main->reap();
-        page->spawned_pid.store(0, std::memory_order_release);
+        NewestChild{*page}.forget_pid();
         return spawned;
     }
     if (const auto stat = os::find_proc_stat(pid)) spawned.start_time = stat->start_time;

@@ -145,8 +145,7 @@ void Shim::resume() {
         return apply(Event::start_requested);
     }
     const bool was_stopping = life_.stop_requested != 0 && life_.state != ring::LifeState::finished;
-    const auto spawned_run = writer_.page()->spawned_run.load();
-    if (life_.state == ring::LifeState::starting && spawned_run != life_.run) {
+    if (life_.state == ring::LifeState::starting && newest_child().rule_out(life_.run, life_.generation)) {
         // the old shim died before it could start the child: nothing of this run exists but pipes that nobody has
         streams_.forget(held, life_.run);
         streams_.reclaim(std::move(held), 0);
@@ -174,11 +173,9 @@ void Shim::resume() {
 
 /// The page was lost with all of us, and main lives: what it said besides is asked of main.
 void Shim::recall_main() {
-    ring::StatePage& page = writer_.page();
-    page->spawned_run.store(life_.run);
-    page->spawned_pid.store(life_.main_pid);
+    newest_child().recall(life_.run, life_.main_pid);
     const auto sources = recall_sources(life_.main_pid, life_.run, launch_);
-    std::copy(sources.begin(), sources.end(), page->sources);
+    std::copy(sources.begin(), sources.end(), writer_.page()->sources);
 }
 
 /// Orphans of a dead shim are the keeper's, and those of a dead keeper its parent's.
@@ -190,9 +187,8 @@ void Shim::find_foster_parents() {
 }
 
 void Shim::resume_main() {
-    const auto& page = *writer_.page();
     if (life_.main_pid == 0 || life_.state == ring::LifeState::starting) {  // killed between vfork and the record of it
-        life_.main_pid = page.spawned_pid.load();
+        life_.main_pid = newest_child().pid();
         const auto stat = os::find_proc_stat(life_.main_pid);
         life_.main_start_time = stat ? stat->start_time : 0;
         life_.state = ring::LifeState::running;
@@ -243,7 +239,7 @@ void Shim::begin_run() {
     life_.state = ring::LifeState::starting;
     life_.start_cursor = writer_.tail();
     life_.started_at_ns = now_ns();
-    page->spawned_pid.store(0);
+    newest_child().forget_pid();
     page->unreachable.store(0);
     static_cast<void>(page.store_orphan({}));  // of a page that is mapped and allocated
     record_.publish();
@@ -447,7 +443,7 @@ void Shim::record_exit(const ring::OrphanExit& exit) {
     life_.descendants = static_cast<std::uint32_t>(tree_.size());
     record_.tell_exit();
     if (ended.get() >= 0) ended.reap();
-    writer_.page()->spawned_pid.store(0);
+    newest_child().forget_pid();
     keeper_->withdraw(HeldKind::child, life_.run, ring::Stream::merged);
     record_.save_exit();
     streams_.close_input("the process has ended");

@@ -17,6 +17,7 @@
 #include "shim/hub_link.h"
 #include "shim/keeper_link.h"
 #include "shim/lifecycle.h"
+#include "shim/newest_child.h"
 #include "shim/record.h"
 #include "shim/streams.h"
 #include "shim/tree.h"
@@ -69,6 +70,7 @@ class Shim {
     void on_child_signal();
     void on_main_ended();
     void record_exit(const ring::OrphanExit& exit);
+    NewestChild newest_child() { return NewestChild{*writer_.page()}; }
     void on_tree_change();
     void on_output();
     void on_pipe_end();

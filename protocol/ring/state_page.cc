@@ -167,9 +167,9 @@ bool StatePage::store_orphan(OrphanExit orphan) const {
 }
 
 std::int32_t StatePage::spawned_pid() const {
-    std::int32_t pid = 0;
-    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, spawned_pid));
-    return ::pread(fd_.get(), &pid, sizeof pid, offset) == static_cast<ssize_t>(sizeof pid) ? pid : 0;
+    std::uint64_t word = 0;
+    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, spawned));
+    return ::pread(fd_.get(), &word, sizeof word, offset) == static_cast<ssize_t>(sizeof word) ? SpawnedChild::unpack(word).pid : 0;
 }
 
 std::uint64_t StatePage::written() const {
@@ -220,8 +220,6 @@ StateSnapshot read_state(int fd) {
     else
         damaged("has no whole lifecycle record");
     if (checksum(&page.orphan, offsetof(OrphanExit, checksum)) == page.orphan.checksum) state.orphan = page.orphan;
-    state.spawned_pid = page.spawned_pid;
-    state.spawned_run = page.spawned_run;
     state.unreachable = page.unreachable;
     return state;
 }

@@ -123,6 +123,16 @@ struct RunLines {
     }
 };
 
+/// The child of a run in one word: its pid in the low half, the run in the high one.
+struct SpawnedChild {
+    std::uint32_t run = 0;
+    std::int32_t pid = 0;
+    [[nodiscard]] std::uint64_t pack() const { return std::uint64_t{run} << 32 | static_cast<std::uint32_t>(pid); }
+    static SpawnedChild unpack(std::uint64_t word) {
+        return {static_cast<std::uint32_t>(word >> 32), static_cast<std::int32_t>(static_cast<std::uint32_t>(word))};
+    }
+};
+
 struct StatePageLayout {
     // identity: never changes; magic is stored last
     char magic[8];
@@ -169,9 +179,9 @@ struct StatePageLayout {
 
     // 0x480
     OrphanExit orphan;
-    /// pid of the newest child, stored by that child itself between vfork and exec: no moment in which it runs unrecorded
-    std::atomic<std::int32_t> spawned_pid;
-    std::atomic<std::uint32_t> spawned_run;
+    /// the newest child, as SpawnedChild packs it; stored by that child itself between vfork and exec, so that there is no moment
+    /// in which it runs unrecorded
+    std::atomic<std::uint64_t> spawned;
     std::uint8_t orphan_padding[128 - sizeof(OrphanExit) - 8];
 
     // 0x500
@@ -203,6 +213,7 @@ static_assert(offsetof(StatePageLayout, position) == 0x100);
 static_assert(offsetof(StatePageLayout, tail) == 0x140);
 static_assert(offsetof(StatePageLayout, wake) == 0x180);
 static_assert(offsetof(StatePageLayout, lines) == 0x1C0);
+static_assert(offsetof(StatePageLayout, spawned) == 0x480 + sizeof(OrphanExit));
 static_assert(offsetof(StatePageLayout, lifecycles) == 0x280);
 static_assert(offsetof(StatePageLayout, heads) == 0x500);
 static_assert(offsetof(StatePageLayout, input_marks) == 0x780);
@@ -282,8 +293,6 @@ struct StateSnapshot {
     Source sources[kMaxSources] = {};
     Lifecycle lifecycle;
     OrphanExit orphan;
-    std::int32_t spawned_pid = 0;
-    std::uint32_t spawned_run = 0;
     std::uint32_t unreachable = 0;
 };
 

@@ -167,7 +167,7 @@ class Surroundings {
         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT);
         if (pages_.empty() || !input.flag()) return;
         ::pwrite(pages_[input.take<std::uint8_t>() % pages_.size()].get(), &pid, sizeof pid,
-                 offsetof(ring::StatePageLayout, spawned_pid));
+                 offsetof(ring::StatePageLayout, spawned));
     }
 
     /// Few descriptors are left, or many again.
