@@ -85,6 +85,7 @@ Shim::Shim(Setup setup)
     const bool succeeds = setup.takeover || has_live_run;
 
     listen();
+    refuse_cleared();
     keeper_ = std::make_unique<KeeperLink>(loop_, home_, process_, page.fd(), std::move(setup.birth),
                                            KeeperLink::Callbacks{[this] {
                                                                      if (main_) on_main_ended();
@@ -129,6 +130,15 @@ void Shim::listen() {
     listener_watch_.reset();
     listener_ = std::move(listener);
     listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
+}
+
+/// Whoever clears a process removes its directory, and then what bears its name in the run directory: what was made there since is
+/// taken away here.
+void Shim::refuse_cleared() {
+    if (::access(home_.process(process_).c_str(), F_OK) == 0) return;
+    ::unlink(home_.state_page(process_).c_str());
+    ::unlink(home_.shim_socket(process_).c_str());
+    throw std::runtime_error("the process was cleared");
 }
 
 // Beginning ------------------------------------------------------------------------------------------------------------

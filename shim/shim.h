@@ -78,6 +78,7 @@ class Shim {
     void note_capture_faults();
     void on_new_keeper();
     void restore_names();
+    void refuse_cleared();
     void restore_page();
     void listen();
 

@@ -428,6 +428,10 @@ void Keeper::restore_page(const Ward& ward) {
     try {
         home_.prepare();
         static_cast<void>(ward.page.restore(path));
+        if (::access(home_.process(ward.process).c_str(), F_OK) != 0) {  // cleared, and no page is wanted
+            ::unlink(path.c_str());
+            return;
+        }
         say(ward.process, "its state page was gone, and is there again");
     } catch (const std::exception& error) {
         say(ward.process, std::string{"its state page could not be restored: "} + error.what());

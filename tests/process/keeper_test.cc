@@ -160,6 +160,22 @@ TEST_CASE("a shim that fails to come up three times is given up: the child lives
     CHECK(world.output(1).text == "still here\n");
 }
 
+TEST_CASE("a process that is cleared just when its shim was killed leaves nothing in the run directory", "[keeper][kill]") {
+    World world;
+    const pid_t shim = world.start(cat(world, 1));
+    world.wait_until_running(1);
+    world.wait_until_kept(1, kHeldOfCat);
+    const pid_t keeper = world.keeper_pid();
+    ::kill(keeper, SIGSTOP);  // it hears of the death when all is removed
+    World::kill_hard(shim);
+    std::filesystem::remove_all(world.home().process(1));
+    for (const auto& path : {world.home().state_page(1), world.home().shim_socket(1)}) std::filesystem::remove(path);
+    ::kill(keeper, SIGCONT);
+    world.wait_for_gone(1, 3);
+    CHECK_FALSE(std::filesystem::exists(world.home().state_page(1)));
+    CHECK_FALSE(std::filesystem::exists(world.home().shim_socket(1)));
+}
+
 TEST_CASE("a keeper forgets a process whose shim never came up, and ends when nobody needs it", "[keeper]") {
     World world;
     world.spawn(7);  // there is no launch file
