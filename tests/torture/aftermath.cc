@@ -78,6 +78,7 @@ void Aftermath::look() {
     clear_all();
 }
 
+/// What is in /proc tells nobody that it has changed.
 void Aftermath::eventually(const std::string& what, const std::function<Problems()>& problems) {
     const auto end = std::chrono::steady_clock::now() + kSettledWithin;
     auto found = problems();

@@ -47,7 +47,7 @@ void KeeperEar::wait_for_other_than(pid_t old, const std::function<bool()>& is_n
         const pid_t found = keeper();
         if ((found > 0 && found != old) || is_needless()) return;
         socket_.reset();
-        std::this_thread::sleep_for(kAgainAfter);
+        std::this_thread::sleep_for(kAgainAfter);  // there are two who may come, and one of them tells nobody
     }
 }
 

@@ -1,9 +1,10 @@
 #include "tests/torture/round.h"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -11,7 +12,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "protocol/os/ofd_lock.h"
 #include "protocol/os/read_file.h"
 #include "protocol/ring/reader.h"
 #include "protocol/rundir/event_log.h"
@@ -152,11 +152,11 @@ void Round::tell_child_to_end() {
 
 void Round::wait_for_the_shim_to_leave() {
     const Watchdog::Wait wait{dog_, rundir::process_id(process_) + "'s shim to leave"};
-    while (os::OfdLock::is_held(installation_.home().process_lock(process_))) {
-        if (const auto shim = os::PidFd::find(page_->state().lifecycle.shim_pid))
-            shim->wait_for_end();
-        else
-            ::usleep(1000);  // its successor does not stand in the page yet, or its lock is just going
+    const os::UniqueFd lock{::open(installation_.home().process_lock(process_).c_str(), O_RDONLY | O_CLOEXEC)};
+    struct flock held {};
+    held.l_type = F_RDLCK;  // which waits for a shim's own, and is gone with the descriptor
+    held.l_len = 1;
+    while (lock && ::fcntl(lock.get(), F_OFD_SETLKW, &held) != 0 && errno == EINTR) {
     }
 }
 
