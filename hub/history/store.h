@@ -54,7 +54,7 @@ struct EventPage {
 };
 
 /// state/history.db: what happened, in SQLite (WAL, NORMAL). Losing it loses history, never a process.
-/// Blocks, so it lives on a worker; the only file that includes sqlite3.h.
+/// Blocks, so it lives on a worker; what includes sqlite3.h is beside it (statement.h).
 class Store {
   public:
     /// The file cannot be used any more: it goes aside, and a new one is filled from the processes' own
