@@ -13,6 +13,7 @@
 #include <string>
 
 #include "protocol/os/read_file.h"
+#include "tests/support/history_lock.h"
 #include "tests/support/installation.h"
 
 using namespace pp;
@@ -26,24 +27,6 @@ std::string problem(Installation& pp) {
     const auto said = pp.pp_json({"hub", "status"})["history_problem"];
     return said.is_null() ? "" : said.get<std::string>();
 }
-
-/// Another program at work in the history.
-class Lock {
-  public:
-    explicit Lock(const Installation& pp) {
-        REQUIRE(sqlite3_open(pp.home().history().c_str(), &db_) == SQLITE_OK);
-        REQUIRE(sqlite3_exec(db_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
-    }
-    ~Lock() {
-        sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-        sqlite3_close(db_);
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-  private:
-    sqlite3* db_ = nullptr;
-};
 
 void overwrite(const std::string& path, std::uint64_t from, std::uint64_t to) {
     struct stat status {};
@@ -123,7 +106,7 @@ TEST_CASE("a history that is locked for long keeps nobody waiting, and nothing o
     Installation pp;
     REQUIRE(pp.pp({"run", "--name", "before", "true"}).code == 0);
     {
-        const Lock lock{pp};
+        const test::HistoryLock lock{pp.home().history()};
         CHECK(pp.pp({"run", "--name", "during", "sh", "-c", "echo during; exit 3"}).code == 3);
         pp.wait_for_hub_log("database is locked");
         CHECK_THAT(problem(pp), Contains("locked"));

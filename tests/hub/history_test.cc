@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "hub/event_loop.h"
+#include "tests/support/history_lock.h"
 #include "tests/support/temp_dir.h"
 
 using namespace pp;
@@ -177,31 +178,13 @@ TEST_CASE("a damaged history is moved aside, told, and filled anew", "[hub][hist
 
 namespace {
 
-/// A history that refuses every write for as long as this lives.
-class Lock {
-  public:
-    explicit Lock(const Fixture& fixture) {
-        REQUIRE(sqlite3_open(fixture.home.history().c_str(), &db_) == SQLITE_OK);
-        REQUIRE(sqlite3_exec(db_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
-    }
-    ~Lock() {
-        sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-        sqlite3_close(db_);
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-  private:
-    sqlite3* db_ = nullptr;
-};
-
 }  // namespace
 
 TEST_CASE("a process that is forgotten while its events cannot be written does not come back", "[hub][history]") {
     Fixture fixture;
     fixture.open();
     {
-        const Lock lock{fixture};
+        const test::HistoryLock lock{fixture.home.history()};
         fixture.history->add(1, an_event(1, EventKind::started));
         fixture.history->add(2, an_event(1, EventKind::started));
         fixture.loop.turn();  // the batch is on its way
@@ -223,7 +206,7 @@ TEST_CASE("what cannot be written keeps its order, is written once, and is not l
     fixture.history->add(9, an_event(1, EventKind::started));
     fixture.run_until([&] { return fixture.committed[9] == 1; });
     {
-        const Lock lock{fixture};
+        const test::HistoryLock lock{fixture.home.history()};
         fixture.history->add(1, an_event(1, EventKind::started));
         fixture.history->forget(9);
         rundir::Launch launch;
@@ -266,7 +249,7 @@ TEST_CASE("what happened while no hub was there is taken in later, where the his
     fixture.open();
     fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
     {
-        const Lock lock{fixture};
+        const test::HistoryLock lock{fixture.home.history()};
         fixture.open({4});
         CHECK_FALSE(fixture.history->problem().empty());
     }
@@ -354,7 +337,7 @@ TEST_CASE("a history that could not be filled anew at once is, as soon as it can
     Fixture fixture;
     fixture.open();
     {
-        const Lock lock{fixture};
+        const test::HistoryLock lock{fixture.home.history()};
         fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
         sqlite3* other = nullptr;
         REQUIRE(sqlite3_open((fixture.home.history() + ".empty").c_str(), &other) == SQLITE_OK);
@@ -403,7 +386,7 @@ TEST_CASE("a history that is locked can be read", "[hub][history]") {
     Fixture fixture;
     fixture.write_events(4, {an_event(1, EventKind::started), an_event(2, EventKind::exited)});
     fixture.open({4});
-    const Lock lock{fixture};
+    const test::HistoryLock lock{fixture.home.history()};
     Store another{fixture.home.history(), fixture.home.next_event()};
     CHECK(another.events(4, 10).size() == 2);
 }
