@@ -136,21 +136,26 @@ std::chrono::milliseconds parse_duration(const std::string& what, const std::str
                   what + " is '" + text + "'; it must be a duration such as 5s, 2m, 300ms or 1.5 (seconds)"};
 }
 
-std::int64_t parse_time(const std::string& what, const std::string& text, std::int64_t now_ns) {
+std::int64_t parse_time(const std::string& what, const std::string& text, std::int64_t now_ns,
+                        const std::string& or_else) {
     if (const auto time = find_time(text, now_ns)) return *time;
     throw Failure{Exit::usage,
                   what + " is '" + text +
-                      "'; it must be a time such as 2026-01-31T12:00:00Z, or 5m for five minutes ago"};
+                      "'; it must be a time such as 2026-01-31T12:00:00Z, or 5m for five minutes ago" +
+                      or_else};
 }
 
-std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least) {
+std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least,
+                          std::int64_t most) {
     std::int64_t number = 0;
     const char* const end = text.data() + text.size();
     const auto [parsed, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc{} && parsed == end && number >= least) return number;
+    if (error == std::errc{} && parsed == end && number >= least && number <= most) return number;
     throw Failure{Exit::usage,
                   what + " is '" + text + "'; it must be a whole number" +
-                      (least == INT64_MIN ? std::string{} : ", " + std::to_string(least) + " or more")};
+                      (most != INT64_MAX    ? " from " + std::to_string(least) + " to " + std::to_string(most)
+                       : least == INT64_MIN ? std::string{}
+                                            : ", " + std::to_string(least) + " or more")};
 }
 
 std::string duration_text(std::chrono::milliseconds duration) {

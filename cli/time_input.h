@@ -19,9 +19,12 @@ std::optional<std::int64_t> find_time(const std::string& text, std::int64_t now_
 
 /// The same, or a Failure that says what would be right. `what` names the option.
 std::chrono::milliseconds parse_duration(const std::string& what, const std::string& text);
-std::int64_t parse_time(const std::string& what, const std::string& text, std::int64_t now_ns);
-/// A whole number from `least` on.
-std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least);
+/// `or_else`: what else would be right, for the Failure.
+std::int64_t parse_time(const std::string& what, const std::string& text, std::int64_t now_ns,
+                        const std::string& or_else = {});
+/// A whole number from `least` to `most`.
+std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least,
+                          std::int64_t most = INT64_MAX);
 
 /// "2 h 5 min", "3 min 20 s", "4 s", "0.3 s".
 std::string duration_text(std::chrono::milliseconds duration);

@@ -42,7 +42,8 @@ void set_since(json& question, const std::string& since) {
     if (is_number(since))
         question["since"] = parse_number("--since", since, 0);
     else
-        question["since_time"] = rundir::iso_time(parse_time("--since", since, wall_clock_ns()));
+        question["since_time"] =
+            rundir::iso_time(parse_time("--since", since, wall_clock_ns(), ", or an event's number"));
 }
 
 EventsOptions parse(const Context& context, const Words& words) {

@@ -38,11 +38,13 @@ struct SearchWords {
 SearchWords read_words(const Words& words) {
     SearchWords given;
     Arguments arguments{"search",
-                        "Find lines in the log of a process, or of all processes of this project. Each is shown with its number "
+                        "Find lines in the log of a process, or of all processes of this project. Each is "
+                        "shown with its number "
                         "in the run. Exit code 1: no line matches."};
-    arguments.positional("PATTERN", given.pattern,
-                         "a regular expression (RE2), tried on each line as plain text; one that begins with a dash comes "
-                         "behind --");
+    arguments.positional(
+        "PATTERN", given.pattern,
+        "a regular expression (RE2), tried on each line as plain text; one that begins with a dash comes "
+        "behind --");
     arguments.positional("NAME", given.process, "the process; without it, all of the project");
     arguments.flag("-i,--ignore-case", given.ignore_case, "upper and lower case are the same");
     arguments.flag("-F,--literal", given.literal, "the pattern is a text");
@@ -56,7 +58,8 @@ SearchWords read_words(const Words& words) {
     arguments.option("--cursor", given.cursor, "N", "behind this cursor; of one process");
     arguments.option("--project", given.project, "DIR", "all processes of that project");
     arguments.flag("-a,--all", given.all, "all processes of all projects");
-    arguments.flag("--json", given.json, "as JSON: what agents get of search_logs, at most 400,000 characters of lines");
+    arguments.flag("--json", given.json,
+                   "as JSON: what agents get of search_logs, at most 400,000 characters of lines");
     arguments.parse(words);
     return given;
 }
@@ -65,20 +68,23 @@ void refuse_contradictions(const SearchWords& given) {
     const auto exclude = [](bool both, const char* what) {
         if (both) throw Failure{Exit::usage, std::string{what} + " exclude each other"};
     };
-    if (!given.pattern) throw Failure{Exit::usage, "there is no pattern; such as: pp search 'error|warn' web"};
+    if (!given.pattern)
+        throw Failure{Exit::usage, "there is no pattern; such as: pp search 'error|warn' web"};
     if (whole_text(*given.pattern).size != given.pattern->size())
         throw Failure{Exit::usage, "the pattern is not valid UTF-8"};
     exclude(given.process && given.all, "a process and --all");
     exclude(given.process && given.project, "a process and --project");
     exclude(given.project && given.all, "--project and --all");
     exclude(given.count && (given.head || given.tail), "--count and --head or --tail");
-    if (given.cursor && !given.process) throw Failure{Exit::usage, "--cursor is one process's: name the process too"};
+    if (given.cursor && !given.process)
+        throw Failure{Exit::usage, "--cursor is one process's: name the process too"};
 }
 
 SearchOptions parse(const Words& words) {
     const auto given = read_words(words);
     refuse_contradictions(given);
-    const auto number = [](const char* what, const std::optional<std::string>& text, std::int64_t least) -> json {
+    const auto number = [](const char* what, const std::optional<std::string>& text,
+                           std::int64_t least) -> json {
         return text ? json(parse_number(what, *text, least)) : json{};
     };
     SearchOptions options;
@@ -87,20 +93,23 @@ SearchOptions parse(const Words& words) {
     options.count = given.count;
     options.as_json = given.json;
     json& question = options.question;
-    question = {{"pattern", *given.pattern},
-                {"literal", given.literal},
-                {"ignore_case", given.ignore_case},
-                {"context_lines", number("--context", given.context, 0)},
-                {"head", given.count ? json(0) : number("--head", given.head, 0)},
-                {"tail", number("--tail", given.tail, 0)},
-                {"run", number("--run", given.run, INT32_MIN)},
-                {"cursor", number("--cursor", given.cursor, 0)},
-                {"max_chars", ring::kMaxCharacters}};
+    question = {
+        {"pattern", *given.pattern},
+        {"literal", given.literal},
+        {"ignore_case", given.ignore_case},
+        {"context_lines",
+         given.context ? json(parse_number("--context", *given.context, 0, ring::kMaxContextLines)) : json{}},
+        {"head", given.count ? json(0) : number("--head", given.head, 0)},
+        {"tail", number("--tail", given.tail, 0)},
+        {"run", number("--run", given.run, INT32_MIN)},
+        {"cursor", number("--cursor", given.cursor, 0)},
+        {"max_chars", ring::kMaxCharacters}};
     if (given.process) question["process"] = *given.process;
     if (given.all) question["project"] = "all";
     if (given.project) question["project"] = project_given(*given.project);
     if (given.stream) question["stream"] = *given.stream;
-    if (given.since) question["since_time"] = rundir::iso_time(parse_time("--since", *given.since, wall_clock_ns()));
+    if (given.since)
+        question["since_time"] = rundir::iso_time(parse_time("--since", *given.since, wall_clock_ns()));
     return options;
 }
 
@@ -123,7 +132,9 @@ class Searcher {
     }
 
   private:
-    json ask(const json& question) { return json::parse(required(hub_.wait_for("search_logs", question.dump())).result); }
+    json ask(const json& question) {
+        return json::parse(required(hub_.wait_for("search_logs", question.dump())).result);
+    }
 
     int print_json() {
         const auto answer = ask(options_.question);
@@ -168,11 +179,13 @@ class Searcher {
             say(printable(name) + " could not be searched: " + problem.get<std::string>());
         }
         if (const auto lost = process.at("lost_bytes").get<std::uint64_t>(); lost > 0)
-            say(printable(name) + ": " + std::to_string(lost) + " bytes are lost: overwritten, or refused by the disk");
+            say(printable(name) + ": " + std::to_string(lost) +
+                " bytes are lost: overwritten, or refused by the disk");
     }
 
     void tell_cut(const json& process, const std::string& name) {
-        const auto rest = process.at("matches").get<std::uint64_t>() - process.at("shown").get<std::uint64_t>();
+        const auto rest =
+            process.at("matches").get<std::uint64_t>() - process.at("shown").get<std::uint64_t>();
         say(printable(name) + ": " + std::to_string(rest) + " more lines match");
     }
 
@@ -182,7 +195,8 @@ class Searcher {
         const auto& name = process.at("name");
         const auto namesakes = std::count_if(processes.begin(), processes.end(),
                                              [&](const json& other) { return other.at("name") == name; });
-        return name.is_null() || namesakes > 1 ? process.at("process").get<std::string>() : name.get<std::string>();
+        return name.is_null() || namesakes > 1 ? process.at("process").get<std::string>()
+                                               : name.get<std::string>();
     }
 
     std::string where(const json& answer) const {

@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kMostContext = 50;
 
 const json& search_schema() {
     static const json kSchema = [] {
@@ -46,7 +45,7 @@ SearchArguments search_arguments(const Arguments& arguments) {
     wanted.query.stream = *ring::find_stream_choice(arguments.choice("stream").value_or("combined"));
     wanted.query.since_ns = arguments.moment("since_time");
     wanted.query.cursor = arguments.count("cursor");
-    wanted.query.context_lines = static_cast<std::size_t>(arguments.integer("context_lines", 0, kMostContext).value_or(0));
+    wanted.query.context_lines = static_cast<std::size_t>(arguments.integer("context_lines", 0, ring::kMaxContextLines).value_or(0));
     wanted.query.head = arguments.count("head");
     wanted.query.tail = arguments.count("tail");
     wanted.query.max_chars = arguments.max_chars();

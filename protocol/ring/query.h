@@ -16,6 +16,8 @@ namespace pp::ring {
 
 inline constexpr std::size_t kDefaultCharacters = 16'000;
 inline constexpr std::size_t kMaxCharacters = 400'000;
+/// Lines before and behind one that was searched for.
+inline constexpr std::int64_t kMaxContextLines = 50;
 
 struct Query {
     /// From there forward, over all runs; only what `run` names if that is not -1.
