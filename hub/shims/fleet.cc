@@ -182,7 +182,10 @@ void Fleet::await_hello(std::uint64_t process) {
     if (roster_.presence(process) != Roster::Presence::absent) return;
     auto& patience = awaited_[process];
     const auto call_again = [this, process] {
-        if (kick(process))
+        const auto& files = parts_.registry.refresh(process);
+        if (!files.held && needs_shim(files))  // what held its lock was a dead one's last fork, that was about to execute
+            await_shim(process, milliseconds{0});
+        else if (kick(process))
             parts_.on_names_gone();  // ours may be: it would not find us then
         else
             restore_names({process});

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/os/ofd_lock.h"
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/proc.h"
 #include "protocol/ring/state_page.h"
@@ -187,6 +188,27 @@ TEST_CASE("a shim killed with the keeper, before the hub has heard of it, has a 
     Installation::kill_hard(keeper);
     test::wait_until_kept(pp.home(), 1, 3);  // two pipes of output, and its pidfd
     CHECK(pp.shim_pid("p1") != shim);
+    CHECK(pp.pp_json({"status", "web"})["process"]["pid"] == pid);
+    CHECK(pp.pp({"stop", "web"}).code == 0);
+}
+
+TEST_CASE("a lock that outlives its shim for a while does not keep a successor away", "[e2e][kill]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "-d", "--name", "web", "sleep", "1000"}).code == 0);
+    const auto pid = pp.pp_json({"status", "web"})["process"]["pid"];
+    const pid_t shim = pp.shim_pid("p1");
+    const pid_t keeper = pp.keeper_pid();
+    ::kill(keeper, SIGSTOP);
+    Installation::kill_hard(shim);
+    {
+        // as of a child that the shim had forked, and that has not executed its program yet
+        const auto held = os::OfdLock::try_take(pp.home().process_lock(1));
+        REQUIRE(held);
+        Installation::kill_hard(keeper);
+        while (pp.pp({"status", "web"}).out.find("has not answered for 3 s") == std::string::npos) {
+        }
+    }
+    test::wait_until_kept(pp.home(), 1, 3);  // two pipes of output, and its pidfd
     CHECK(pp.pp_json({"status", "web"})["process"]["pid"] == pid);
     CHECK(pp.pp({"stop", "web"}).code == 0);
 }
