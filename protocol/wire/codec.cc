@@ -10,6 +10,7 @@
 #pragma GCC diagnostic pop
 
 #include <limits>
+#include <utility>
 
 namespace pp::wire {
 namespace {
@@ -19,6 +20,14 @@ constexpr std::size_t kMaxDepth = 4;
 [[noreturn]] void wrong(const char* name, const char* wanted) {
     throw BadMessage(std::string{"field '"} + name + "' is not " + wanted);
 }
+
+/// What msgpack packs into.
+struct Bytes {
+    std::string text;
+    void write(const char* data, std::size_t size) { text.append(data, size); }
+};
+
+bool refer_to_frame(msgpack::type::object_type, std::size_t, void*) { return true; }
 
 std::string text_of(const msgpack::object& object, const char* name) {
     if (object.type == msgpack::type::STR) return {object.via.str.ptr, object.via.str.size};
@@ -36,10 +45,10 @@ std::int64_t integer_of(const msgpack::object& object, const char* name) {
 
 }  // namespace
 
-/// Fields are packed behind a map header whose count is only known at the end: they go to a buffer of their own first.
+/// Fields are packed behind a map header whose count is only known at the end.
 struct Encoder::State {
-    msgpack::sbuffer fields;
-    msgpack::packer<msgpack::sbuffer> packer{fields};
+    Bytes fields;
+    msgpack::packer<Bytes> packer{fields};
     std::uint32_t count = 0;
 };
 
@@ -76,10 +85,10 @@ void Encoder::put(const std::map<std::string, std::string>& value) {
 }
 
 std::string Encoder::finish() {
-    msgpack::sbuffer frame;
-    msgpack::packer<msgpack::sbuffer>{frame}.pack_map(state_->count);
-    std::string bytes{frame.data(), frame.size()};
-    bytes.append(state_->fields.data(), state_->fields.size());
+    Bytes header;
+    msgpack::packer<Bytes>{header}.pack_map(state_->count);
+    auto bytes = std::move(state_->fields.text);
+    bytes.insert(0, header.text);
     return bytes;
 }
 
@@ -96,7 +105,7 @@ Decoder::Decoder(std::string_view frame) : state_{std::make_unique<State>()} {
         std::size_t used = 0;
         bool referenced = false;
         state_->handle =
-            msgpack::unpack(frame.data(), frame.size(), used, referenced, nullptr, nullptr,
+            msgpack::unpack(frame.data(), frame.size(), used, referenced, refer_to_frame, nullptr,
                             msgpack::unpack_limit(kMaxElements, kMaxElements, kMaxMessage, kMaxMessage, 0, kMaxDepth));
         if (used != frame.size()) throw BadMessage("bytes follow the message");
     } catch (const msgpack::unpack_error& error) {

@@ -73,6 +73,7 @@ class Encoder {
 /// Unpacks a frame. Everything throws BadMessage, which names the field and what it should have been.
 class Decoder {
   public:
+    /// The frame must outlive it.
     explicit Decoder(std::string_view frame);
     ~Decoder();
     Decoder(const Decoder&) = delete;
