@@ -245,7 +245,7 @@ bool HubClient::drain() {
     return true;
 }
 
-void HubClient::on_reply(const wire::Reply& reply) {
+void HubClient::on_reply(wire::Reply reply) {
     silence_.clear();
     auto found = questions_.extract(reply.token);
     const bool is_owed = std::any_of(questions_.begin(), questions_.end(), [](const auto& question) {
@@ -254,7 +254,7 @@ void HubClient::on_reply(const wire::Reply& reply) {
     });
     if (is_owed) expect_life();
     if (found.empty()) return;
-    found.mapped().on_answer({exit_of(reply.status), reply.result, reply.text});
+    found.mapped().on_answer({exit_of(reply.status), std::move(reply.result), std::move(reply.text)});
 }
 
 void HubClient::settle_lost(wire::Channel::End end) {

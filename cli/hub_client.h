@@ -81,7 +81,7 @@ class HubClient {
     void disconnect();
     void send(Question& question);
     bool drain();
-    void on_reply(const wire::Reply& reply);
+    void on_reply(wire::Reply reply);
     void settle_lost(wire::Channel::End end);
     void expect_life();
     void on_silence();

@@ -44,7 +44,7 @@ void HubLink::look_for_hub() {
     }
     epoch_ = epoch->epoch;
     hub_watch_ = std::make_unique<os::Loop::Watch>(loop_, hub_->get(), POLLIN, [this](short) { drop(); });
-    channel_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [](short) {});
+    channel_watch_ = std::make_unique<os::Loop::Watch>(loop_, channel_->fd(), POLLIN, [this](short) { channel_->on_wake(); });
     say_hello();
 }
 
@@ -78,7 +78,7 @@ void HubLink::drop() {
 bool HubLink::drain() {
     for (int i = 0; i < kFramesPerTurn; ++i) {
         if (!channel_) return false;
-        const auto frame = channel_->try_receive();
+        const auto frame = channel_->try_receive_if_woken();
         if (!frame) return false;
         try {
             on_frame(frame->bytes);

@@ -23,10 +23,6 @@ constexpr std::chrono::milliseconds kFarewellLimit{2000};  // for a client that 
 constexpr std::size_t kMaxLimits = 64;
 constexpr std::uint32_t kMaxTerminalLength = 1000;
 
-std::string dumped(const json& value) {
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 /// "[[resource, soft, hard], …]" → resource, soft, hard, …
 std::vector<std::int64_t> limits_in(const std::string& text) {
     std::vector<std::int64_t> limits;
@@ -104,11 +100,11 @@ ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq
       log_{log},
       context_{context},
       channel_{limited_router(zmq, socket_path, most_clients)},
-      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}},
-      peers_watch_{loop, channel_.peers_fd(), EventLoop::Watch::For::reading, [] {}} {
+      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [this] { channel_.on_wake(); }},
+      peers_watch_{loop, channel_.peers_fd(), EventLoop::Watch::For::reading, [this] { may_have_new_peers_ = true; }} {
     loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] {
         if (alive.expired()) return false;
-        const bool any_came = channel_.count_peers();
+        const bool any_came = std::exchange(may_have_new_peers_, false) && channel_.count_peers();
         return drain() || any_came;
     });
 }
@@ -117,7 +113,7 @@ ControlServer::~ControlServer() = default;
 
 bool ControlServer::drain() {
     for (int i = 0; i < kFramesPerTurn; ++i) {
-        const auto frame = channel_.try_receive();
+        const auto frame = channel_.try_receive_if_woken();
         if (!frame) return i > 0;
         try {
             on_frame(*frame);
@@ -154,7 +150,7 @@ void ControlServer::serve(const std::string& peer, const wire::Request& request)
         *tool, context_, arguments, caller_of(request),
         [this, alive = std::weak_ptr<char>{alive_}, id, peer, token = request.token](ToolResult result) {
             if (alive.expired() || !open_.contains(id)) return;
-            reply(peer, token, result);
+            reply(peer, token, std::move(result));
             loop_.defer([this, alive, id] {  // it may be the one that is calling
                 if (!alive.expired()) open_.erase(id);
             });
@@ -177,12 +173,12 @@ void ControlServer::watch_client(std::uint64_t id, int pid) {
                                                     [this, id] { open_.erase(id); });
 }
 
-void ControlServer::reply(const std::string& peer, std::uint64_t token, const ToolResult& result) {
+void ControlServer::reply(const std::string& peer, std::uint64_t token, ToolResult result) {
     wire::Reply reply;
     reply.token = token;
-    reply.status = result.status;
-    reply.result = result.structured.is_null() ? "" : dumped(result.structured);
-    reply.text = result.text;
+    reply.status = std::move(result.status);
+    reply.result = std::move(result.structured);
+    reply.text = std::move(result.text);
     channel_.send(wire::encode(reply), peer);
 }
 

@@ -32,13 +32,14 @@ class ControlServer {
     void on_frame(const wire::Frame& frame);
     void serve(const std::string& peer, const wire::Request& request);
     void watch_client(std::uint64_t id, int pid);
-    void reply(const std::string& peer, std::uint64_t token, const ToolResult& result);
+    void reply(const std::string& peer, std::uint64_t token, ToolResult result);
 
     EventLoop& loop_;
     const Log& log_;
     Context& context_;
     wire::Channel channel_;
     EventLoop::Watch watch_;
+    bool may_have_new_peers_ = true;
     EventLoop::Watch peers_watch_;
     std::map<std::uint64_t, std::unique_ptr<Open>> open_;
     std::uint64_t next_id_ = 1;

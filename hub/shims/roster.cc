@@ -15,6 +15,7 @@ namespace {
 constexpr int kFramesPerTurn = 64;
 
 constexpr std::chrono::seconds kCancelLimit{5};
+constexpr std::chrono::milliseconds kWordCounts{50};  // as a sign of life, for whoever asks for one that long after it
 
 bool is_input(const Roster::Command& command) { return std::holds_alternative<wire::Input>(command); }
 
@@ -39,6 +40,8 @@ struct Roster::Shim {
     std::unique_ptr<EventLoop::Watch> death;
     std::unique_ptr<Patience> patience;
     std::uint64_t frames = 0;  ///< that came from it
+    EventLoop::Clock::time_point heard_at;  ///< the newest of them
+    std::unique_ptr<EventLoop::Timer> look_again;
 };
 
 struct Roster::Pending {
@@ -65,7 +68,7 @@ Roster::Roster(EventLoop& loop, const Log& log, const std::string& socket_path, 
       callbacks_{std::move(callbacks)},
       patience_{patience},
       channel_{wire::Channel::router(context, socket_path)},
-      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [] {}} {
+      watch_{loop, channel_.fd(), EventLoop::Watch::For::reading, [this] { channel_.on_wake(); }} {
     loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] { return !alive.expired() && drain(); });
 }
 
@@ -73,7 +76,7 @@ Roster::~Roster() = default;
 
 bool Roster::drain() {
     for (int i = 0; i < kFramesPerTurn; ++i) {
-        const auto frame = channel_.try_receive();
+        const auto frame = channel_.try_receive_if_woken();
         if (!frame) return i > 0;
         try {
             on_frame(*frame);
@@ -94,6 +97,7 @@ void Roster::on_frame(const wire::Frame& frame) {
     Shim& shim = *shims_.at(process);
     shim.patience->end();  // whatever it says, it lives
     ++shim.frames;
+    shim.heard_at = EventLoop::Clock::now();
     switch (type) {
         case wire::EventMessage::kType:
             return callbacks_.on_event(process, wire::decode<wire::EventMessage>(frame.bytes).event);
@@ -168,8 +172,7 @@ void Roster::welcome(const Shim& shim) {
 }
 
 void Roster::on_shim_ended(std::uint64_t process, int pid) {
-    while (drain()) {  // what it said before it died still counts: its last events
-    }
+    read_all();  // what it said before it died still counts: its last events
     const auto shim = shims_.find(process);
     if (shim == shims_.end() || shim->second->pid != pid) return;  // its successor has greeted us already
     processes_.erase(shim->second->peer);
@@ -179,6 +182,7 @@ void Roster::on_shim_ended(std::uint64_t process, int pid) {
 
 /// What it has said may lie here unread, if it was us who did not come to read it.
 void Roster::read_all() {
+    channel_.on_wake();
     while (drain()) {
     }
 }
@@ -259,8 +263,16 @@ void Roster::transmit(Pending& pending) {
 }
 
 void Roster::ping(std::uint64_t process) {
-    const auto shim = shims_.find(process);
-    if (shim != shims_.end() && presence(process) != Presence::newer) expect_life(*shim->second);
+    const auto found = shims_.find(process);
+    if (found == shims_.end() || presence(process) == Presence::newer) return;
+    Shim& shim = *found->second;
+    if (EventLoop::Clock::now() - shim.heard_at >= kWordCounts) return expect_life(shim);
+    if (shim.look_again) return;
+    shim.look_again = std::make_unique<EventLoop::Timer>(loop_, [this, &shim] {
+        shim.look_again.reset();
+        expect_life(shim);
+    });
+    shim.look_again->set(kWordCounts);
 }
 
 /// What was asked may take minutes; the Ping behind it does not.

@@ -116,6 +116,7 @@ struct Channel::State {
     std::string path;
     std::unique_ptr<Door> door;
     std::unique_ptr<Connection> connection;
+    bool may_hold = true;  ///< a message that has come
 
     /// The monitor ends before whoever reads it: libzmq's thread would wait for a reader for ever, and do nothing else.
     ~State() {
@@ -137,7 +138,7 @@ Channel Channel::router(Context& context, const std::string& socket_path, int ba
         socket.set(zmq::sockopt::router_handover, true);
         socket.bind("ipc://" + socket_path);
         if (::chmod(socket_path.c_str(), 0600) != 0) os::throw_errno("chmod", socket_path);
-        return Channel{std::unique_ptr<State>{new State{std::move(socket), true, socket_path, nullptr, nullptr}}};
+        return Channel{std::unique_ptr<State>{new State{std::move(socket), true, socket_path, nullptr, nullptr, true}}};
     } catch (const zmq::error_t& error) {
         rethrow(error, "bind", socket_path);
     }
@@ -157,7 +158,7 @@ Channel Channel::connect(Context& context, const std::string& socket_path, bool 
         zmq::socket_t socket{context.state_->context, zmq::socket_type::dealer};
         set_common_options(socket);
         socket.set(zmq::sockopt::reconnect_ivl, kNoReconnect);
-        auto state = std::unique_ptr<State>{new State{std::move(socket), false, socket_path, nullptr, nullptr}};
+        auto state = std::unique_ptr<State>{new State{std::move(socket), false, socket_path, nullptr, nullptr, true}};
         if (watched)
             state->connection = std::make_unique<Connection>(
                 Connection{monitor(context.state_->context, state->socket, kEvents), End::none});
@@ -213,6 +214,10 @@ bool Channel::count_peers() {
     return any;
 }
 
+void Channel::on_wake() { state_->may_hold = true; }
+
+std::optional<Frame> Channel::try_receive_if_woken() { return state_->may_hold ? try_receive() : std::nullopt; }
+
 int Channel::fd() const { return state_->socket.get(zmq::sockopt::fd); }
 
 std::optional<Frame> Channel::try_receive() {
@@ -222,7 +227,10 @@ std::optional<Frame> Channel::try_receive() {
         bool more = true;
         while (more) {
             zmq::message_t part;
-            if (!receive_now(state_->socket, part)) return std::nullopt;
+            if (!receive_now(state_->socket, part)) {
+                state_->may_hold = false;
+                return std::nullopt;
+            }
             more = part.more();
             const bool is_peer = state_->routes && parts == 0;
             (is_peer ? frame.peer : frame.bytes).assign(static_cast<const char*>(part.data()), part.size());
@@ -233,6 +241,7 @@ std::optional<Frame> Channel::try_receive() {
 }
 
 bool Channel::send(std::string_view bytes, const std::string& peer) {
+    state_->may_hold = true;  // libzmq looks for what has come while it sends
     try {
         if (state_->routes &&
             !state_->socket.send(zmq::buffer(peer), zmq::send_flags::sndmore | zmq::send_flags::dontwait))

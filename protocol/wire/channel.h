@@ -70,13 +70,17 @@ class Channel {
     void limit_peers(Context& context, std::size_t most);
     /// To watch for POLLIN, as fd(), of one with a limit.
     [[nodiscard]] int peers_fd() const;
-    /// Applies the limit to who came and went; called before every sleep. True if there was anything.
+    /// Applies the limit to who came and went, when peers_fd() was readable. True if there was anything.
     bool count_peers();
 
     /// To watch for POLLIN; never to read or close.
     [[nodiscard]] int fd() const;
     /// Next message whose shape is right (others are dropped); nothing if none waits.
     std::optional<Frame> try_receive();
+    /// The same without a system call where nothing can have come: on_wake() was not called since it was last found empty, and
+    /// nothing was sent. Whoever uses it calls on_wake() whenever the descriptor is readable.
+    std::optional<Frame> try_receive_if_woken();
+    void on_wake();
     /// False if the peer is unknown or its queue is full; nothing was sent then.
     bool send(std::string_view bytes, const std::string& peer = {});
 
