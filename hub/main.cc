@@ -18,6 +18,7 @@
 #include "hub/predecessor.h"
 #include "hub/sweep.h"
 #include "protocol/os/daemon.h"
+#include "protocol/os/freed_memory.h"
 #include "protocol/os/ofd_lock.h"
 #include "protocol/os/signal_fd.h"
 #include "protocol/rundir/home.h"
@@ -158,6 +159,7 @@ int serve(const Options& options) {
         pp::hub::sweep(home);
         auto settings = pp::hub::load_settings(home, environment);
         if (options.port) settings.port = *options.port;
+        pp::os::keep_freed_memory();
         const auto limit = raise_descriptor_limit();
         pp::hub::EventLoop loop;
         pp::hub::Hub hub{loop,

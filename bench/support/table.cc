@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "protocol/os/freed_memory.h"
+
 namespace pp::bench {
 namespace {
 
@@ -59,6 +61,7 @@ void print_unmeasured(const std::string& what, const Floor& floor, const std::st
 }
 
 int run(const std::function<void()>& measure) {
+    os::keep_freed_memory();  // as pp itself does
     std::signal(SIGPIPE, SIG_IGN);  // a child that has gone is an error of the write
     try {
         measure();
