@@ -43,10 +43,10 @@ Tree::~Tree() = default;
 
 /// Breadth first from the shim's own children and the marked ones among the foster parents'.
 std::vector<pid_t> Tree::look() const {
-    std::vector<pid_t> found = os::children_of(::getpid());
+    std::vector<pid_t> found = os::children_of_first_thread(::getpid());
     std::erase_if(found, is_of_pp);
     for (const pid_t parent : foster_parents_) {
-        for (const pid_t child : os::children_of(parent)) {
+        for (const pid_t child : os::children_of_first_thread(parent)) {
             if (child != ::getpid() && rundir::carries_mark(child, home_, process_)) found.push_back(child);
         }
     }

@@ -23,7 +23,7 @@ class Walk {
         members_.push_back({pid, stat->parent, std::string(1, stat->state), os::command_line(pid),
                             (stat->user_ticks + stat->system_ticks) * 1000 / ticks,
                             stat->resident_pages * page_kib});
-        for (const int child : os::children_of(pid)) visit(child);
+        for (const int child : stat->threads == 1 ? os::children_of_first_thread(pid) : os::children_of(pid)) visit(child);
     }
 
   private:
@@ -39,7 +39,7 @@ std::vector<TreeMember> process_tree(const rundir::Home& home, std::uint64_t pro
     if (main_pid > 0) walk.visit(main_pid);
     for (const int parent : foster_parents) {
         if (parent <= 1) continue;
-        for (const int child : os::children_of(parent)) {
+        for (const int child : os::children_of_first_thread(parent)) {
             if (child == main_pid || passed_over.contains(child)) continue;
             if (rundir::carries_mark(child, home, process)) walk.visit(child);
         }

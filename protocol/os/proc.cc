@@ -80,6 +80,7 @@ std::optional<ProcStat> find_proc_stat(pid_t pid) {
     stat.session = number<pid_t>(field(6));
     stat.user_ticks = number<std::uint64_t>(field(14));
     stat.system_ticks = number<std::uint64_t>(field(15));
+    stat.threads = number<int>(field(20));
     stat.start_time = number<std::uint64_t>(field(22));
     stat.resident_pages = number<std::uint64_t>(field(24));
     if (fields.size() >= 50) stat.exit_code = number<int>(field(52));
@@ -101,6 +102,15 @@ std::vector<pid_t> children_of(pid_t pid) {
         for (const auto word : split(*text, ' ')) children.push_back(number<pid_t>(word));
     }
     return listed ? children : children_by_scan(pid);
+}
+
+std::vector<pid_t> children_of_first_thread(pid_t pid) {
+    const auto number_text = std::to_string(pid);
+    const auto text = find_file_content("/proc/" + number_text + "/task/" + number_text + "/children");
+    if (!text) return children_of(pid);
+    std::vector<pid_t> children;
+    for (const auto word : split(*text, ' ')) children.push_back(number<pid_t>(word));
+    return children;
 }
 
 std::vector<int> open_descriptors(pid_t pid) { return numbered_entries("/proc/" + std::to_string(pid) + "/fd"); }
