@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{1000};
 constexpr std::chrono::milliseconds kLongestPause{30'000};
+constexpr std::size_t kMostKept = 64;
 constexpr const char* kTakenOver = "what the processes' own files tell was taken over";
 
 /// Whether a process's own file may hold events beyond `last`. The page tells without a look at the file.
@@ -168,6 +169,7 @@ void History::with_store(std::function<void(Store&)> action, std::function<void(
 }
 
 void History::note_outcome(const Outcome& outcome) {
+    if (!outcome.done || !outcome.replaced.empty()) note_change_of_all();
     if (!outcome.replaced.empty()) {
         replaced_ = outcome.replaced;
         log_.say((outcome.problem.empty() ? "" : outcome.problem + "; ") + replaced_);
@@ -229,12 +231,14 @@ bool History::add(std::uint64_t process, const rundir::Event& event) {
     auto& last = last_[process];
     if (event.number <= last) return false;
     last = event.number;
+    note_change(process);
     waiting_.events.emplace_back(ShimEvent{process, event});
     flush_soon();
     return true;
 }
 
 void History::note(HubEventKind kind, std::uint64_t process, std::string text) {
+    note_change(process);
     waiting_.events.emplace_back(HubEvent{kind, process, wall_clock_ns(), std::move(text)});
     flush_soon();
 }
@@ -276,6 +280,7 @@ void History::on_flushed(const Writes& batch, const Last& read, const Outcome& o
         return;
     }
     note_recovery();
+    for (const auto& [process, number] : read) note_change(process);
     note_last(read);
     Last committed;
     for (const auto& event : batch.events) {
@@ -303,6 +308,7 @@ void History::take_back(const Writes& batch) {
 
 void History::catch_up(std::uint64_t process) {
     if (has_forgotten(process)) return;
+    note_change(process);
     waiting_.unread.insert(process);
     flush_soon();
 }
@@ -321,6 +327,7 @@ void History::note_hub(std::uint64_t epoch, int pid, std::int64_t time_ns) {
 
 void History::forget(std::uint64_t process) {
     forgotten_.insert(process);
+    note_change(process);
     std::erase_if(waiting_.events, [&](const AnyEvent& event) { return process_of(event) == process; });
     waiting_.launches.erase(process);
     waiting_.unread.erase(process);
@@ -330,6 +337,9 @@ void History::forget(std::uint64_t process) {
 }
 
 void History::tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then) {
+    const auto kept = kept_.find(process);
+    if (kept != kept_.end() && kept->second.max_runs == max_runs && kept->second.max_events == max_events)
+        return then(kept->second.told);
     auto told = std::make_shared<Told>();
     if (problem_.empty()) flush();  // what has just happened is asked for as often as not
     with_store(
@@ -337,10 +347,24 @@ void History::tell(std::uint64_t process, int max_runs, int max_events, std::fun
             told->runs = store.runs(process, max_runs);
             told->events = store.events(process, max_events);
         },
-        [told, then = std::move(then)](const Outcome& outcome) {
+        [=, this, asked_at = changes_, then = std::move(then)](const Outcome& outcome) {
             told->problem = outcome.problem;
+            if (outcome.done && changes_ == asked_at) {
+                if (kept_.size() >= kMostKept) kept_.clear();
+                kept_[process] = {max_runs, max_events, *told};
+            }
             then(std::move(*told));
         });
+}
+
+void History::note_change(std::uint64_t process) {
+    ++changes_;
+    kept_.erase(process);
+}
+
+void History::note_change_of_all() {
+    ++changes_;
+    kept_.clear();
 }
 
 void History::find_events(EventQuery query, std::function<void(Found)> then) {

@@ -54,6 +54,7 @@ class History {
         std::vector<rundir::Event> events;  ///< newest first
         std::string problem;                ///< why there may be more than this
     };
+    /// Calls back at once where nothing has happened to the process since the last time.
     void tell(std::uint64_t process, int max_runs, int max_events, std::function<void(Told)> then);
 
     struct Found {
@@ -83,6 +84,12 @@ class History {
             return events.empty() && launches.empty() && unread.empty() && forgotten.empty();
         }
     };
+    /// What was told of a process.
+    struct Kept {
+        int max_runs = 0;
+        int max_events = 0;
+        Told told;
+    };
     /// Last events, by process.
     using Last = std::map<std::uint64_t, std::uint64_t>;
 
@@ -93,6 +100,8 @@ class History {
     void on_flushed(const Writes& batch, const Last& read, const Outcome& outcome);
     void take_back(const Writes& batch);
     void note_last(const Last& last);
+    void note_change(std::uint64_t process);
+    void note_change_of_all();
     void tell_news();
     [[nodiscard]] bool has_forgotten(std::uint64_t process) const { return forgotten_.contains(process); }
     void note_outcome(const Outcome& outcome);
@@ -107,6 +116,8 @@ class History {
     Last last_;
     std::uint64_t newest_ = 0;  ///< number of an event, as last heard from the store
     std::map<std::uint64_t, std::function<void()>> news_;
+    std::map<std::uint64_t, Kept> kept_;  ///< until something happens to the process
+    std::uint64_t changes_ = 0;           ///< so far, of any
     std::uint64_t next_subscription_ = 1;
     std::shared_ptr<char> alive_ = std::make_shared<char>();
     bool flush_due_ = false;
