@@ -3,6 +3,7 @@
 
 #include "bench/support/control.h"
 #include "bench/support/echo_server.h"
+#include "bench/support/placement.h"
 #include "bench/support/samples.h"
 #include "bench/support/table.h"
 #include "tests/support/mcp_client.h"
@@ -17,6 +18,8 @@ using namespace pp::bench;
 constexpr int kCalls = 2000;
 
 void measure() {
+    const auto placement = Placement::of_this_machine();  // both servers on one processor, their client on another
+    run_on(placement.writer);
     const test::Installation installation;
     Control control{installation};
     control.start_idle();
@@ -28,6 +31,7 @@ void measure() {
     if (answer.find(R"("isError":true)") != std::string::npos) throw std::runtime_error(answer);
 
     EchoServer server{call.size(), answer.size()};
+    run_on(placement.reader);
     const auto connection = connect_to(server.port());
     std::vector<Seconds> by_pp;
     std::vector<Seconds> echoed;

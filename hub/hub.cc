@@ -41,13 +41,14 @@ struct Shares {
     std::size_t http = 0;
     int first_reserved = 0;  ///< descriptor numbers from here on are not for clients
     std::size_t control = 0;
+    std::size_t pages = 0;  ///< kept open
 };
 
 Shares shares_of_descriptors() {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     const auto all = std::min<rlim_t>(limit.rlim_cur, 1 << 20);
-    return {std::min<std::size_t>(1000, all / 4), static_cast<int>(all - all / 4), std::min<std::size_t>(4000, all / 4)};
+    return {std::min<std::size_t>(1000, all / 4), static_cast<int>(all - all / 4), std::min<std::size_t>(4000, all / 4), all / 8};
 }
 
 std::vector<std::string> environment_of(const Hub::Setup& setup) {
@@ -69,7 +70,7 @@ mcp::HttpLimits http_limits() {
 struct Hub::Parts {
     explicit Parts(Hub& hub)
         : worker{hub.loop_, kWorkerThreads},
-          registry{hub.setup_.home},
+          registry{hub.setup_.home, shares_of_descriptors().pages},
           ids{hub.setup_.home},
           environments{worker, hub.setup_.home, hub.setup_.log, hub.setup_.environment},
           history{

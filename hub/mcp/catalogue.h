@@ -28,8 +28,8 @@ struct Caller {
 };
 
 struct ToolResult {
-    nlohmann::json structured;  ///< an object that fits the output schema; null with an error
-    std::string text;           ///< the same facts for a reader
+    std::string structured;  ///< JSON, an object that fits the output schema; empty with an error
+    std::string text;        ///< the same facts for a reader
     bool is_error = false;
 };
 
@@ -37,7 +37,8 @@ struct ToolResult {
 /// it answers with an internal error.
 class PendingCall {
   public:
-    using OnEnd = std::function<void(nlohmann::json response)>;
+    /// Takes the response: JSON.
+    using OnEnd = std::function<void(std::string response)>;
 
     PendingCall(nlohmann::json id, OnEnd on_end) : id_(std::move(id)), on_end_{std::move(on_end)} {}
     PendingCall(const PendingCall&) = delete;
@@ -53,7 +54,7 @@ class PendingCall {
     [[nodiscard]] bool ended() const { return !on_end_; }
 
   private:
-    void end(nlohmann::json response);
+    void end(std::string response);
 
     nlohmann::json id_;
     OnEnd on_end_;

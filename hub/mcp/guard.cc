@@ -47,7 +47,7 @@ bool is_json(const std::string& content_type) {
 HttpResponse http_error(int status, const std::string& message) {
     HttpResponse response;
     response.status = status;
-    response.body = to_text(rpc_error(nullptr, kInvalidRequest, message));
+    response.body = rpc_error(nullptr, kInvalidRequest, message);
     return response;
 }
 

@@ -9,12 +9,17 @@ constexpr int kMaxDepth = 64;
 
 }  // namespace
 
-json rpc_result(const json& id, json result) {
-    return {{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}};
+std::string rpc_result(const json& id, const json& result) { return rpc_result_text(id, to_text(result)); }
+
+std::string rpc_result_text(const json& id, const std::string& result) {
+    std::string response = R"({"jsonrpc":"2.0","id":)" + to_text(id) + R"(,"result":)";
+    response.reserve(response.size() + result.size() + 1);
+    response += result;
+    return response += '}';
 }
 
-json rpc_error(const json& id, int code, const std::string& message) {
-    return {{"jsonrpc", "2.0"}, {"id", id}, {"error", {{"code", code}, {"message", message}}}};
+std::string rpc_error(const json& id, int code, const std::string& message) {
+    return to_text({{"jsonrpc", "2.0"}, {"id", id}, {"error", {{"code", code}, {"message", message}}}});
 }
 
 std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }

@@ -16,8 +16,11 @@ enum RpcError : int {
     kInternalError = -32603,
 };
 
-nlohmann::json rpc_result(const nlohmann::json& id, nlohmann::json result);
-nlohmann::json rpc_error(const nlohmann::json& id, int code, const std::string& message);
+// Responses, as JSON.
+std::string rpc_result(const nlohmann::json& id, const nlohmann::json& result);
+/// Of a result that is JSON already.
+std::string rpc_result_text(const nlohmann::json& id, const std::string& result);
+std::string rpc_error(const nlohmann::json& id, int code, const std::string& message);
 
 /// Any text becomes UTF-8: what is not is replaced, so that this never throws.
 std::string to_text(const nlohmann::json& value);

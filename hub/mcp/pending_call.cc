@@ -10,9 +10,10 @@ using nlohmann::json;
 PendingCall::~PendingCall() { fail(kInternalError, "the call was dropped without an answer"); }
 
 void PendingCall::reply(const ToolResult& result) {
-    json body{{"content", json::array({{{"type", "text"}, {"text", result.text}}})}, {"isError", result.is_error}};
-    if (result.structured.is_object()) body["structuredContent"] = result.structured;
-    end(rpc_result(id_, std::move(body)));
+    std::string body = R"({"content":[{"type":"text","text":)" + to_text(json(result.text)) + R"(}],"isError":)";
+    body += result.is_error ? "true" : "false";
+    if (!result.structured.empty()) body += R"(,"structuredContent":)" + result.structured;
+    end(rpc_result_text(id_, body + "}"));
 }
 
 void PendingCall::fail(int code, const std::string& message) { end(rpc_error(id_, code, message)); }
@@ -27,7 +28,7 @@ void PendingCall::cancel() {
     if (callback) callback();
 }
 
-void PendingCall::end(json response) {
+void PendingCall::end(std::string response) {
     if (ended()) return;
     on_cancel_ = nullptr;
     std::exchange(on_end_, nullptr)(std::move(response));

@@ -19,10 +19,10 @@ bool is_spoken(const std::string& version) {
     return std::find(kSpoken.begin(), kSpoken.end(), version) != kSpoken.end();
 }
 
-HttpResponse json_response(int status, const json& body) {
+HttpResponse json_response(int status, std::string body) {
     HttpResponse response;
     response.status = status;
-    response.body = to_text(body);
+    response.body = std::move(body);
     return response;
 }
 
@@ -51,16 +51,16 @@ std::string text_member(const json& object, const char* name) {
 /// Counts the answers that are still to come; the last one sends them all.
 struct Server::Batch {
     std::shared_ptr<HttpReply> reply;
-    json answers = json::array();
+    std::string answers;  ///< JSON, separated by commas
     bool is_array = false;
     std::size_t waiting = 1;  ///< one for the sender itself, so that an early answer does not end it
     std::vector<std::weak_ptr<PendingCall>> calls;
 
-    void add(json answer) { answers.push_back(std::move(answer)); }
+    void add(const std::string& answer) { answers += (answers.empty() ? "" : ",") + answer; }
     void done() {
         if (--waiting > 0) return;
         if (answers.empty()) return reply->send(empty_response(202));
-        reply->send(json_response(200, is_array ? answers : answers.front()));
+        reply->send(json_response(200, is_array ? "[" + answers + "]" : std::move(answers)));
     }
 };
 
@@ -150,10 +150,10 @@ void Server::initialize(Endpoint& endpoint, const RpcMessage& message, const std
                                client.is_object() ? text_member(client, "version") : "");
     const Catalogue& catalogue = *endpoint.catalogue;
     auto response = json_response(
-        200, rpc_result(message.id, {{"protocolVersion", session.protocol},
-                                     {"capabilities", {{"tools", {{"listChanged", false}}}}},
-                                     {"serverInfo", {{"name", catalogue.name()}, {"version", catalogue.version()}}},
-                                     {"instructions", catalogue.instructions()}}));
+        200, rpc_result(message.id, json{{"protocolVersion", session.protocol},
+                                         {"capabilities", {{"tools", {{"listChanged", false}}}}},
+                                         {"serverInfo", {{"name", catalogue.name()}, {"version", catalogue.version()}}},
+                                         {"instructions", catalogue.instructions()}}));
     response.headers.emplace_back("Mcp-Session-Id", session.id);
     reply->send(response);
 }
@@ -215,8 +215,8 @@ void Server::call_tool(Endpoint& endpoint, const HttpRequest& request, Session& 
 
     const auto key = to_text(message.id);
     ++batch->waiting;
-    auto call = std::make_shared<PendingCall>(message.id, [batch](json answer) {
-        batch->add(std::move(answer));
+    auto call = std::make_shared<PendingCall>(message.id, [batch](const std::string& answer) {
+        batch->add(answer);
         batch->done();
     });
     std::erase_if(session.calls, [](const auto& entry) { return entry.second.expired(); });

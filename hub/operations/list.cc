@@ -33,8 +33,9 @@ std::vector<const rundir::ProcessFiles*> list(const Context& context, const List
     const std::string project = arguments.project.empty() ? caller.project : arguments.project;
     static const rundir::Launch kUnknown;
     std::vector<const rundir::ProcessFiles*> found;
+    context.registry.look_at_all();
     for (const auto number : context.registry.numbers()) {
-        const auto& files = context.registry.look(number);
+        const auto& files = context.registry.files(number);
         const auto& launch = files.launch ? *files.launch : kUnknown;
         if (!project.empty() && project != "all" &&
             !rundir::belongs_to(launch.working_directory, launch.project, project))

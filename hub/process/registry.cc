@@ -7,6 +7,19 @@
 #include "hub/process/marked.h"
 
 namespace pp::hub {
+namespace {
+
+/// But for how much was written.
+bool tell_the_same(const std::optional<ring::StateSnapshot>& one, const std::optional<ring::StateSnapshot>& other) {
+    if (!one || !other) return !one && !other;
+    return one->process == other->process && one->this_boot == other->this_boot && one->lifecycle == other->lifecycle &&
+           one->orphan == other->orphan && one->unreachable == other->unreachable;
+}
+
+/// Whether the page alone tells what may have changed: nothing is damaged, and somebody looks after what lives.
+bool tells_all(const rundir::ProcessFiles& files) { return files.damage.empty() && (files.held || !has_live_main(files)); }
+
+}  // namespace
 
 bool has_live_main(const rundir::ProcessFiles& files) {
     const auto life = files.lifecycle();
@@ -14,11 +27,11 @@ bool has_live_main(const rundir::ProcessFiles& files) {
 }
 
 const rundir::ProcessFiles& Registry::refresh(std::uint64_t number) {
-    auto& files = files_[number];
-    files = rundir::read_process_files(home_, number);
+    Known& known = known_[number];
+    const auto& files = known.files = rundir::read_process_files(home_, number);
     marked_.erase(number);
     if (!doubt(files).empty() && !find_marked(home_, number).empty()) marked_.insert(number);
-    put_row(files);
+    on_read(known);
     if (const auto found = callbacks_.find(number); found != callbacks_.end()) {
         std::vector<std::uint64_t> ids;
         for (const auto& [id, callback] : found->second) ids.push_back(id);
@@ -31,28 +44,62 @@ const rundir::ProcessFiles& Registry::refresh(std::uint64_t number) {
             callback();
         }
     }
-    return files_.at(number);
+    return known_.at(number).files;
 }
 
 const rundir::ProcessFiles& Registry::look(std::uint64_t number) {
-    auto& files = files_.at(number);
+    pages_.look_at_directory();
+    Known& known = known_.at(number);
+    look_at_page(known);
+    return known.files;
+}
+
+void Registry::look_at_all() {
+    pages_.look_at_directory();
+    for (auto& [number, known] : known_) glance_at_page(known);
+}
+
+/// Where nothing has changed but the cursor, that is all that is taken.
+void Registry::glance_at_page(Known& known) {
     try {
-        const bool may_be_unattended = !files.held && has_live_main(files);  // then more than the page has to be read
-        if (files.damage.empty() && !may_be_unattended) {
-            files.state = ring::find_state(home_.state_page(number));
-            put_row(files);
-            return files;
+        const auto tail = known.files.state && tells_all(known.files) ? pages_.find_newer_tail(known.page) : std::nullopt;
+        if (!tail) return look_at_page(known);
+        known.files.state->tail = *tail;
+    } catch (const std::exception&) {
+        look_at_page(known);
+    }
+}
+
+void Registry::look_at_page(Known& known) {
+    auto& files = known.files;
+    try {
+        if (tells_all(files)) {
+            auto state = pages_.find(files.number, known.page);
+            const bool is_told_the_same = tell_the_same(files.state, state);
+            files.state = state;
+            if (!is_told_the_same) on_read(known);
+            return;
         }
     } catch (const std::exception&) {
         // the page is damaged: the full reading says how
     }
-    files = rundir::read_process_files(home_, number);
-    put_row(files);
-    return files;
+    files = rundir::read_process_files(home_, files.number);
+    on_read(known);
+}
+
+const ProcessText& Registry::text(std::uint64_t number) {
+    Known& known = known_.at(number);
+    if (!known.text) known.text.emplace(known.files);
+    return *known.text;
+}
+
+void Registry::on_read(Known& known) {
+    known.text.reset();
+    put_row(known.files);
 }
 
 void Registry::forget(std::uint64_t number) {
-    files_.erase(number);
+    known_.erase(number);
     beginning_.erase(number);
     marked_.erase(number);
     table_.erase(number);
@@ -61,7 +108,7 @@ void Registry::forget(std::uint64_t number) {
 
 std::vector<std::uint64_t> Registry::numbers() const {
     std::vector<std::uint64_t> found;
-    for (const auto& [number, files] : files_) found.push_back(number);
+    for (const auto& [number, known] : known_) found.push_back(number);
     return found;
 }
 
@@ -69,7 +116,7 @@ void Registry::set_beginning(std::uint64_t number, bool beginning) {
     int& count = beginning_[number];
     count += beginning ? 1 : -1;
     if (count <= 0) beginning_.erase(number);
-    if (files_.contains(number)) put_row(files_.at(number));
+    if (known_.contains(number)) put_row(known_.at(number).files);
 }
 
 std::string Registry::doubt(const rundir::ProcessFiles& files) const {

@@ -4,10 +4,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "hub/process/kept_pages.h"
+#include "hub/process/process_text.h"
 #include "hub/process/table.h"
 #include "hub/shims/subscription.h"
 #include "protocol/rundir/process_files.h"
@@ -18,7 +21,8 @@ namespace pp::hub {
 /// the truth; they are read again whenever something is told of a process.
 class Registry {
   public:
-    explicit Registry(const rundir::Home& home) : home_{home} {}
+    /// Keeps at most so many state pages open.
+    Registry(const rundir::Home& home, std::size_t most_pages) : home_{home}, pages_{home, most_pages} {}
 
     /// Reads a process's files, and takes it up if it is new.
     const rundir::ProcessFiles& refresh(std::uint64_t number);
@@ -26,12 +30,16 @@ class Registry {
     /// Its number is not given again: what is still told of it is told too late.
     [[nodiscard]] bool has_forgotten(std::uint64_t number) const { return forgotten_.contains(number); }
 
-    [[nodiscard]] bool knows(std::uint64_t number) const { return files_.contains(number); }
+    [[nodiscard]] bool knows(std::uint64_t number) const { return known_.contains(number); }
     [[nodiscard]] std::vector<std::uint64_t> numbers() const;
     /// As last read.
-    [[nodiscard]] const rundir::ProcessFiles& files(std::uint64_t number) const { return files_.at(number); }
+    [[nodiscard]] const rundir::ProcessFiles& files(std::uint64_t number) const { return known_.at(number).files; }
     /// With the state page read just now; the rest as last read.
     const rundir::ProcessFiles& look(std::uint64_t number);
+    /// The same of all.
+    void look_at_all();
+    /// How that is told which was last read.
+    const ProcessText& text(std::uint64_t number);
     [[nodiscard]] const Table& table() const { return table_; }
 
     /// A start is under way: it counts as alive, so that nobody starts it twice.
@@ -48,10 +56,20 @@ class Registry {
     Subscription on_change(std::uint64_t number, std::function<void()> callback);
 
   private:
+    struct Known {
+        rundir::ProcessFiles files;
+        KeptPages::Page page;
+        std::optional<ProcessText> text;  ///< until something else is read
+    };
+
+    void look_at_page(Known& known);
+    void glance_at_page(Known& known);
+    void on_read(Known& known);
     void put_row(const rundir::ProcessFiles& files);
 
     rundir::Home home_;
-    std::map<std::uint64_t, rundir::ProcessFiles> files_;
+    KeptPages pages_;
+    std::map<std::uint64_t, Known> known_;
     std::map<std::uint64_t, int> beginning_;
     std::set<std::uint64_t> forgotten_;
     std::set<std::uint64_t> marked_;

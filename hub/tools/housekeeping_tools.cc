@@ -55,7 +55,7 @@ ToolResult present_clear(const ClearResult& clear) {
         kept.push_back({{"id", rundir::process_id(one.process)}, {"why", one.why}});
         text += "Kept " + rundir::process_id(one.process) + ": " + one.why + "\n";
     }
-    return {"ok", {{"cleared", ids_of(clear.cleared)}, {"kept", kept}}, text};
+    return {"ok", json{{"cleared", ids_of(clear.cleared)}, {"kept", kept}}, text};
 }
 
 // shutdown
@@ -78,7 +78,7 @@ ToolResult present_shutdown(const ShutdownResult& shutdown) {
                        "; left alive: " + listed(ids_of(shutdown.left)) + "\n";
     for (const auto& problem : shutdown.problems) text += problem + "\n";
     return {"ok",
-            {{"stopped", ids_of(shutdown.stopped)},
+            json{{"stopped", ids_of(shutdown.stopped)},
              {"left", ids_of(shutdown.left)},
              {"problems", shutdown.problems}},
             text};

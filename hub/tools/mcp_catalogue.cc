@@ -9,16 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-/// Text of others may hold any byte; JSON may not.
-json sanitized(const json& value) {
-    const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-    return json::parse(text);
-}
-
-std::string sanitized(const std::string& text) {
-    return sanitized(json(text)).get<std::string>();
-}
-
 mcp::Tool listed(const Tool& tool) {
     return {tool.name,
             tool.title,
@@ -63,8 +53,7 @@ void McpCatalogue::call(const mcp::Caller& who, const mcp::Tool& tool, const jso
     pending->on_cancel([call] { call->reset(); });
     *call =
         call_tool(*find_tool(tool.name), context_, arguments, caller, [pending](const ToolResult& result) {
-            pending->reply({result.failed() ? json{} : sanitized(result.structured), sanitized(result.text),
-                            result.failed()});
+            pending->reply({result.failed() ? "" : result.structured, result.text, result.failed()});
         });
 }
 

@@ -57,15 +57,14 @@ ring::Query query_of(const Arguments& arguments) {
 
 ToolResult present_output(const OutputResult& output, const std::string& stream) {
     const auto& answer = output.answer;
-    ToolResult result;
-    result.structured = {{"begin", answer.begin},
-                         {"run", answer.run},
-                         {"stream", stream},
-                         {"merged", answer.merged},
-                         {"process", process_view(output.process)}};
-    result.text = process_line(output.process) + "\n";
-    add_output(result, answer);
-    return result;
+    json structured{{"begin", answer.begin},
+                    {"run", answer.run},
+                    {"stream", stream},
+                    {"merged", answer.merged},
+                    {"process", process_view(output.process)}};
+    std::string text = process_line(output.process) + "\n";
+    add_output(structured, text, answer);
+    return {"ok", structured, text};
 }
 
 // get_log_paths
@@ -89,7 +88,7 @@ ToolResult present_paths(const LogPaths& paths) {
     text += "They hold the run up to cursor " + std::to_string(paths.upto_cursor) +
             "; ask again for newer output.\n";
     return {"ok",
-            {{"stdout", path_or_null(paths.out)},
+            json{{"stdout", path_or_null(paths.out)},
              {"stderr", path_or_null(paths.err)},
              {"combined", path_or_null(paths.combined)},
              {"upto_cursor", paths.upto_cursor}},
@@ -127,7 +126,7 @@ ToolResult present_input(const InputResult& input) {
     if (input.eof) text += "Its stdin is closed.\n";
     const bool took_nothing = input.taken == 0 && input.length > 0;
     return {took_nothing ? "timed_out" : "ok",
-            {{"process", process_view(input.process)},
+            json{{"process", process_view(input.process)},
              {"taken", input.taken},
              {"length", input.length},
              {"eof", input.eof}},

@@ -6,16 +6,16 @@
 
 namespace pp::hub {
 
-void add_output(ToolResult& result, const ring::Answer& answer) {
-    result.structured["output"] = answer.text;
-    result.structured["cursor"] = answer.cursor;
-    result.structured["lost_bytes"] = answer.lost_bytes;
-    result.structured["more"] = answer.more;
+void add_output(nlohmann::json& structured, std::string& text, const ring::Answer& answer) {
+    structured["output"] = answer.text;
+    structured["cursor"] = answer.cursor;
+    structured["lost_bytes"] = answer.lost_bytes;
+    structured["more"] = answer.more;
     if (answer.lost_bytes > 0)
-        result.text += std::to_string(answer.lost_bytes) + " bytes are lost: overwritten, or refused by the disk.\n";
+        text += std::to_string(answer.lost_bytes) + " bytes are lost: overwritten, or refused by the disk.\n";
     if (answer.replaced_bytes > 0)
-        result.text += std::to_string(answer.replaced_bytes) + " bytes were not UTF-8 and are shown as \uFFFD.\n";
-    result.text += quoted_output(answer.text) + "cursor " + std::to_string(answer.cursor) +
+        text += std::to_string(answer.replaced_bytes) + " bytes were not UTF-8 and are shown as \uFFFD.\n";
+    text += quoted_output(answer.text) + "cursor " + std::to_string(answer.cursor) +
                    (answer.more ? "; there is more behind it\n" : "\n");
 }
 

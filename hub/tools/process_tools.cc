@@ -8,6 +8,7 @@
 #include "hub/tools/output_view.h"
 #include "hub/tools/tool_list.h"
 #include "hub/tools/views.h"
+#include "hub/wall_clock.h"
 #include "protocol/rundir/process_view.h"
 
 namespace pp::hub {
@@ -57,20 +58,33 @@ const json& list_schema() {
     return kSchema;
 }
 
-ToolResult run_list(const Context& context, const json& object, const Caller& caller) {
+struct Listed {
+    std::string structured;  ///< JSON
+    std::string text;
+};
+
+Listed list_processes(const Context& context, const json& object, const Caller& caller) {
     const Arguments arguments{object, list_schema()};
     const auto found = list(context,
                             {arguments.project(), arguments.text_or("state", ""),
                              arguments.text_or("name", ""), arguments.text_or("owner", "")},
                             caller);
-    ToolResult result;
-    result.structured = {{"processes", json::array()}};
+    const auto now = wall_clock_ns();
+    Listed listed{R"({"processes":[)", ""};
     for (const auto* files : found) {
-        result.structured["processes"].push_back(process_view(*files));
-        result.text += process_line(*files) + "\n";
+        const auto& process = context.registry.text(files->number);
+        if (files != found.front()) listed.structured += ',';
+        process.append_json(listed.structured, *files, now);
+        listed.text += process.line() + "\n";
     }
-    if (found.empty()) result.text = "No processes.\n";
-    return result;
+    listed.structured += "]}";
+    if (found.empty()) listed.text = "No processes.\n";
+    return listed;
+}
+
+ToolResult run_list(const Context& context, const json& object, const Caller& caller) {
+    auto listed = list_processes(context, object, caller);
+    return {"ok", std::move(listed.structured), std::move(listed.text)};
 }
 
 // get_status
@@ -88,13 +102,11 @@ const json& status_schema() {
 /// The hub's own figures; in `processes` stand the processes themselves.
 ToolResult hub_and_processes(const Context& context, const Caller& caller) {
     const auto status = context.hub_status(caller);
-    ToolResult result = run_list(context, json::object(), caller);
-    json processes = std::move(result.structured["processes"]);
-    result.structured = hub_view(status);
-    result.structured["process_count"] = status.processes;
-    result.structured["processes"] = std::move(processes);
-    result.text = hub_text(status) + result.text;
-    return result;
+    const auto listed = list_processes(context, json::object(), caller);
+    json view = hub_view(status);
+    view["process_count"] = status.processes;
+    view.update(json::parse(listed.structured));
+    return {"ok", view, hub_text(status) + listed.text};
 }
 
 Call run_status(Context& context, const json& object, const Caller& caller, OnToolResult then) {
@@ -128,7 +140,7 @@ ToolResult present_stop(const StopResult& stop) {
         survivors.push_back({{"pid", survivor.pid}, {"command", survivor.command}});
         text += "still alive: pid " + std::to_string(survivor.pid) + " " + survivor.command + "\n";
     }
-    return {"ok", {{"process", process_view(stop.process)}, {"survivors", survivors}}, text};
+    return {"ok", json{{"process", process_view(stop.process)}, {"survivors", survivors}}, text};
 }
 
 Call run_stop(Context& context, const json& object, const Caller& caller, OnToolResult then) {
@@ -149,15 +161,14 @@ const json& restart_schema() {
 
 ToolResult present_restart(const RestartResult& restart, const std::string& sandbox) {
     const json previous = restart.previous_pid > 0 ? json(restart.previous_pid) : json{};
-    ToolResult result;
-    result.structured = {
+    json structured{
         {"process", process_view(restart.process)}, {"previous_pid", previous}, {"ended", restart.ended}};
-    result.text = "Restarted: " + process_line(restart.process) + "\n";
+    std::string text = "Restarted: " + process_line(restart.process) + "\n";
     if (restart.previous_pid > 0)
-        result.text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
-    add_sandbox(result, sandbox);
-    add_output(result, restart.output);
-    return result;
+        text += "The run before had pid " + std::to_string(restart.previous_pid) + ".\n";
+    add_sandbox(structured, text, sandbox);
+    add_output(structured, text, restart.output);
+    return {"ok", structured, text};
 }
 
 Call run_restart(Context& context, const json& object, const Caller& caller, OnToolResult then) {

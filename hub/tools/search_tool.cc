@@ -170,13 +170,14 @@ std::string matches_text(const ProcessMatches& one, bool with_context) {
 }
 
 ToolResult present(const SearchResult& result, bool one_is_meant, bool with_context) {
-    ToolResult presented{"ok", result_view(result, one_is_meant, with_context), ""};
-    for (const auto& one : result.processes) presented.text += matches_text(one, with_context);
+    const auto structured = result_view(result, one_is_meant, with_context);
+    std::string text;
+    for (const auto& one : result.processes) text += matches_text(one, with_context);
     if (!one_is_meant) {
         const auto processes = std::to_string(result.searched) + (result.searched == 1 ? " process was" : " processes were");
-        presented.text += (presented.structured["matches"] == 0 ? "No line matches; " : "") + processes + " searched.\n";
+        text += (structured["matches"] == 0 ? "No line matches; " : "") + processes + " searched.\n";
     }
-    return presented;
+    return {"ok", structured, text};
 }
 
 const json& search_output_schema() {

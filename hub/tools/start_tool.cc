@@ -131,25 +131,22 @@ std::string wait_name(WaitFor wait) {
 }
 
 ToolResult present(const StartResult& start, WaitFor wait, const std::string& sandbox) {
-    ToolResult result;
-    result.structured = {{"process", process_view(start.process)},
-                         {"already_running", start.already_running},
-                         {"begin_cursor", start.begin_cursor},
-                         {"ended", start.ended},
-                         {"wait", wait_name(wait)},
-                         {"timed_out", start.timed_out}};
-    result.text = (start.already_running ? "Already running: "
-                   : start.ended         ? "Started, and ended: "
-                                         : "Started: ") +
-                  process_line(start.process) + "\n";
-    if (start.ended) result.text += "It " + rundir::explanation(start.process) + ".\n";
-    add_sandbox(result, sandbox);
-    add_output(result, start.output);
-    if (start.timed_out && wait == WaitFor::exit) {
-        result.status = "timed_out";
-        result.text += "It has not ended within the timeout; it runs on.\n";
-    }
-    return result;
+    json structured{{"process", process_view(start.process)},
+                    {"already_running", start.already_running},
+                    {"begin_cursor", start.begin_cursor},
+                    {"ended", start.ended},
+                    {"wait", wait_name(wait)},
+                    {"timed_out", start.timed_out}};
+    std::string text = (start.already_running ? "Already running: "
+                        : start.ended         ? "Started, and ended: "
+                                              : "Started: ") +
+                       process_line(start.process) + "\n";
+    if (start.ended) text += "It " + rundir::explanation(start.process) + ".\n";
+    add_sandbox(structured, text, sandbox);
+    add_output(structured, text, start.output);
+    const bool is_late = start.timed_out && wait == WaitFor::exit;
+    if (is_late) text += "It has not ended within the timeout; it runs on.\n";
+    return {is_late ? "timed_out" : "ok", structured, text};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ ToolResult present_resize(const ResizeResult& resized) {
                              std::to_string(resized.rows) + " rows and " + std::to_string(resized.columns) +
                              " columns now.\n";
     return {"ok",
-            {{"process", process_view(resized.process)}, {"rows", resized.rows}, {"cols", resized.columns}},
+            json{{"process", process_view(resized.process)}, {"rows", resized.rows}, {"cols", resized.columns}},
             text};
 }
 

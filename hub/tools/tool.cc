@@ -26,6 +26,10 @@ std::string status_of(Refusal::Kind kind) {
 
 }  // namespace
 
+/// Text of others may hold any byte; JSON may not: what is no UTF-8 is replaced.
+ToolResult::ToolResult(std::string how, const nlohmann::json& object, std::string for_reader)
+    : ToolResult{std::move(how), object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), std::move(for_reader)} {}
+
 const std::vector<Tool>& tools() {
     static const std::vector<Tool> kTools = {start_tool(),      list_tool(),          get_status_tool(),
                                              stop_tool(),       restart_tool(),       get_output_tool(),
@@ -56,7 +60,7 @@ Call call_tool(const Tool& tool, Context& context, const nlohmann::json& argumen
 }
 
 ToolResult refused(const Refusal& refusal) {
-    return {status_of(refusal.kind()), nullptr, refusal.what()};
+    return {status_of(refusal.kind()), std::string{}, refusal.what()};
 }
 
 nlohmann::json process_schema() {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/operations/call.h"
@@ -12,9 +13,14 @@ namespace pp::hub {
 
 /// How a tool's call ended, for a program and for a reader.
 struct ToolResult {
+    ToolResult(std::string how, const nlohmann::json& object, std::string for_reader);
+    /// JSON that is text already.
+    ToolResult(std::string how, std::string json_text, std::string for_reader)
+        : status{std::move(how)}, structured{std::move(json_text)}, text{std::move(for_reader)} {}
+
     /// ok · failed · usage · not_found · ambiguous · timed_out
-    std::string status = "ok";
-    nlohmann::json structured;  ///< an object that fits the tool's output schema; null unless ok or timed_out
+    std::string status;
+    std::string structured;  ///< JSON, an object that fits the tool's output schema; empty unless ok or timed_out
     std::string text;
 
     [[nodiscard]] bool failed() const { return status != "ok" && status != "timed_out"; }

@@ -58,9 +58,9 @@ json log_view(const LogStatus& log) {
 
 }  // namespace
 
-void add_sandbox(ToolResult& result, const std::string& ways) {
-    result.structured["sandbox"] = text_or_null(ways);
-    if (!ways.empty()) result.text += "Note: what pp starts runs in a sandbox: " + ways + "\n";
+void add_sandbox(json& structured, std::string& text, const std::string& ways) {
+    structured["sandbox"] = text_or_null(ways);
+    if (!ways.empty()) text += "Note: what pp starts runs in a sandbox: " + ways + "\n";
 }
 
 json process_view(const rundir::ProcessFiles& files) {
@@ -118,24 +118,6 @@ json status_view(const StatusResult& status) {
             {"log", log_view(status.log)},
             {"events", events},
             {"ports", json::array()}};
-}
-
-std::string process_line(const rundir::ProcessFiles& files) {
-    const auto life = files.lifecycle();
-    const auto state = rundir::state_of(files);
-    std::string text = rundir::process_id(files.number) + " ";
-    if (files.launch) text += files.launch->name;
-    text += ": " + state;
-    if (const int pid = rundir::live_pid(files); pid > 0) text += ", pid " + std::to_string(pid);
-    if (life.run > 0) text += ", run " + std::to_string(life.run);
-    if (state == "finished" || (state == "damaged" && files.page_damage.empty())) text += ", " + rundir::explanation(files);
-    if (life.descendants > 0)
-        text += ", " + std::to_string(life.descendants) + " descendant" + (life.descendants == 1 ? "" : "s") +
-                " alive";
-    if (const auto damage = rundir::damage_of(files); !damage.empty()) text += ", damaged: " + damage;
-    if (const auto trouble = rundir::trouble(files); !trouble.empty()) text += ", " + trouble;
-    if (files.launch) text += " — " + files.launch->command + " in " + files.launch->working_directory;
-    return text;
 }
 
 std::string quoted_output(const std::string& output) {

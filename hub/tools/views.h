@@ -5,21 +5,20 @@
 
 #include "hub/hub_status.h"
 #include "hub/operations/status.h"
+#include "hub/process/process_text.h"
 #include "hub/tools/tool.h"
 #include "protocol/rundir/process_files.h"
 
 namespace pp::hub {
 
 /// Adds `sandbox` (null: none) to what a start answers, and a note to its text.
-void add_sandbox(ToolResult& result, const std::string& ways);
+void add_sandbox(nlohmann::json& structured, std::string& text, const std::string& ways);
 
 /// JSON and short text of what operations answer.
 nlohmann::json process_view(const rundir::ProcessFiles& files);
 nlohmann::json hub_view(const HubStatus& status);
 nlohmann::json status_view(const StatusResult& status);
 
-/// "p3 web: running, pid 123, run 1 — npm run dev in /x".
-std::string process_line(const rundir::ProcessFiles& files);
 /// What a program wrote, marked as such: it is not to be trusted.
 std::string quoted_output(const std::string& output);
 std::string status_text(const StatusResult& status);

@@ -77,6 +77,8 @@ struct Lifecycle {
     std::uint32_t read_fallback = 0;  ///< splice was refused: captured by read, not safe against SIGKILL
     std::uint32_t survivors = 0;      ///< of the last stop: alive after KILL
     std::uint32_t start_next = 0;     ///< a new run begins as soon as the stop is through
+
+    bool operator==(const Lifecycle&) const = default;
 };
 static_assert(sizeof(Lifecycle) == 136);
 
@@ -92,6 +94,8 @@ struct OrphanExit {
     std::uint64_t system_us = 0;
     std::uint64_t max_resident_kib = 0;
     std::uint64_t checksum = 0;
+
+    bool operator==(const OrphanExit&) const = default;
 };
 
 /// A pipe that output comes from, so that whoever comes after all of us can find it in /proc/PID/fd.
@@ -295,6 +299,15 @@ struct StateSnapshot {
     OrphanExit orphan;
     std::uint32_t unreachable = 0;
 };
+
+/// How much was written, and the word that is another one whenever anything else was published.
+struct StateGlance {
+    std::uint64_t tail = 0;
+    std::uint32_t wake = 0;
+};
+
+/// Of a page that was read before. Throws as read_state() does, for one that has been cut short since.
+StateGlance glance_at_state(int fd);
 
 /// Reads a page. Throws std::runtime_error with the damage for a short, foreign or inconsistent one, and
 /// std::system_error where it cannot be read.

@@ -211,7 +211,7 @@ int live_pid(const ProcessFiles& files) {
     return lives(life) && life.main_pid > 0 ? life.main_pid : 0;
 }
 
-json process_json(const ProcessFiles& files, std::int64_t now_ns) {
+json settled_process_json(const ProcessFiles& files) {
     static const Launch kUnknown;
     const Launch& launch = files.launch ? *files.launch : kUnknown;
     const auto life = seen_lifecycle(files);
@@ -221,7 +221,6 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
     const bool ended_by_signal = life.exit_kind == ring::ExitKind::signaled;
     json owner{{"kind", launch.owner_kind.empty() ? "human" : launch.owner_kind},
                {"client", launch.owner_client.empty() ? json{} : json(launch.owner_client)}};
-    const auto until = life.ended_at_ns != 0 ? life.ended_at_ns : now_ns;
     json view{
         {"id", process_id(files.number)},
         {"name", launch.name},
@@ -239,16 +238,28 @@ json process_json(const ProcessFiles& files, std::int64_t now_ns) {
         {"run", life.run},
         {"started_at", time_or_null(life.started_at_ns)},
         {"ended_at", time_or_null(life.ended_at_ns)},
-        {"uptime_ms", life.started_at_ns > 0 ? json(milliseconds_between(life.started_at_ns, until)) : json{}},
         {"outcome", outcome == Outcome::none ? json{} : json(outcome_name(outcome))},
         {"exit_code", ended_by_exit ? json(life.exit_value) : json{}},
         {"signal", ended_by_signal ? json(signal_name(life.exit_value)) : json{}},
         {"restarts", life.restarts},
         {"ports", json::array()},
-        {"cursor", files.state ? files.state->tail : 0},
     };
     if (const auto damage = damage_of(files); !damage.empty()) view["damage"] = damage;
     if (auto text = trouble(files); !text.empty()) view["trouble"] = std::move(text);
+    return view;
+}
+
+std::optional<std::int64_t> uptime_ms(const ProcessFiles& files, std::int64_t now_ns) {
+    const auto life = seen_lifecycle(files);
+    if (life.started_at_ns <= 0) return std::nullopt;
+    return milliseconds_between(life.started_at_ns, life.ended_at_ns != 0 ? life.ended_at_ns : now_ns);
+}
+
+json process_json(const ProcessFiles& files, std::int64_t now_ns) {
+    auto view = settled_process_json(files);
+    const auto uptime = uptime_ms(files, now_ns);
+    view["uptime_ms"] = uptime ? json(*uptime) : json{};
+    view["cursor"] = files.state ? files.state->tail : 0;
     return view;
 }
 

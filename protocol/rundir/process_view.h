@@ -49,6 +49,9 @@ int live_pid(const ProcessFiles& files);
 /// exit_code, signal, restarts, ports, cursor}; absent is null. `damage` is added where files are damaged, `trouble` where there
 /// is any.
 nlohmann::json process_json(const ProcessFiles& files, std::int64_t now_ns);
+/// The same without `cursor` and `uptime_ms`, which change while nothing else does.
+nlohmann::json settled_process_json(const ProcessFiles& files);
+std::optional<std::int64_t> uptime_ms(const ProcessFiles& files, std::int64_t now_ns);
 
 /// The project that a directory belongs to: its nearest ancestor (or itself) that holds pp.toml, .mcp-run or .git, else
 /// the directory itself.

@@ -73,9 +73,9 @@ class EchoCatalogue : public mcp::Catalogue {
               std::shared_ptr<mcp::PendingCall> call) override {
         if (tool.name == "later") return waiting.push_back(std::move(call));
         try {
-            call->reply({read_arguments(arguments), "done", false});
+            call->reply({mcp::to_text(read_arguments(arguments)), "done", false});
         } catch (const Refusal& refusal) {
-            call->reply({nullptr, refusal.what(), true});
+            call->reply({"", refusal.what(), true});
         }
     }
 

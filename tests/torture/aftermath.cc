@@ -165,9 +165,12 @@ void Aftermath::check_descriptors() {
     const auto living = living_by_program();
     if (!living.contains("pp-hub") || !living.contains("pp-keeper")) return;  // told already
     const auto old_keeper = descriptors_of(living.at("pp-keeper").front());
-    const auto old_hub = descriptors_of(living.at("pp-hub").front());
-    const auto same = [](const char* what, pid_t pid, const Descriptors& before) {
-        const auto now = descriptors_of(pid);
+    const auto without_kept_pages = [](Descriptors all) {  // which it keeps as far as it was asked for them
+        std::erase_if(all, [](const auto& kind) { return kind.first.ends_with(".state"); });
+        return all;
+    };
+    const auto old_hub = without_kept_pages(descriptors_of(living.at("pp-hub").front()));
+    const auto same = [](const char* what, const Descriptors& now, const Descriptors& before) {
         return now == before ? Problems{}
                              : Problems{std::string{what} + " had " + text_of(before) + "; a new one has " + text_of(now)};
     };
@@ -194,15 +197,16 @@ void Aftermath::check_descriptors() {
     }
     for (const auto& [process, before] : old_shims) {
         eventually("descriptors of a shim", [&, process = process, &before = before] {
-            return same("the shim", ring::find_state(installation_.home().state_page(process))->lifecycle.shim_pid, before);
+            const pid_t shim = ring::find_state(installation_.home().state_page(process))->lifecycle.shim_pid;
+            return same("the shim", descriptors_of(shim), before);
         });
     }
     has_killed(living.at("pp-keeper").front());
-    eventually("descriptors of the keeper", [&] { return same("the keeper", installation_.keeper_pid(), old_keeper); });
+    eventually("descriptors of the keeper", [&] { return same("the keeper", descriptors_of(installation_.keeper_pid()), old_keeper); });
     client_.insist("hub_stop", json::object());
     eventually("descriptors of the hub", [&] {
         client_.insist("hub_status", json::object());
-        return same("the hub", installation_.hub_pid(), old_hub);
+        return same("the hub", without_kept_pages(descriptors_of(installation_.hub_pid())), old_hub);
     });
 }
 

@@ -37,7 +37,7 @@ class TinyCatalogue : public hub::mcp::Catalogue {
     void call(const hub::mcp::Caller& caller, const hub::mcp::Tool& tool, const nlohmann::json& arguments,
               std::shared_ptr<hub::mcp::PendingCall> call) override {
         if (tool.name == "echo")
-            return call->reply({{{"client", caller.client_name}, {"project", caller.project}, {"said", arguments}},
+            return call->reply({nlohmann::json{{"client", caller.client_name}, {"project", caller.project}, {"said", arguments}}.dump(),
                                 "said \xff\xfe", false});
         if (tool.name == "broken") return;
         call->on_cancel([this] { ++cancelled; });

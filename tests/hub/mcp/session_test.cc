@@ -122,7 +122,7 @@ TEST_CASE("two clients with equal ids get their own answers, and cancel their ow
     served.talk(c, served.post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})", second));
     CHECK(served.catalogue.cancelled == 1);
     CHECK(Served::body(served.talk(b, ""))["error"]["message"] == "the call was cancelled");
-    served.catalogue.waiting[0]->reply({{{"who", "first"}}, "done", false});
+    served.catalogue.waiting[0]->reply({R"({"who":"first"})", "done", false});
     CHECK(Served::body(served.talk(a, ""))["result"]["structuredContent"]["who"] == "first");
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("a client that goes away cancels what it waited for", "[mcp][cancel]")
     fd.reset();
     while (served.catalogue.cancelled == 0) served.turn();
     CHECK(served.catalogue.cancelled == 1);
-    served.catalogue.waiting[0]->reply({{}, "late", false});  // into nothing
+    served.catalogue.waiting[0]->reply({"{}", "late", false});  // into nothing
 }
 
 TEST_CASE("the end of a session cancels its calls", "[mcp][cancel]") {
