@@ -251,7 +251,7 @@ void Shim::begin_run() {
     life_.started_at_ns = now_ns();
     newest_child().forget_pid();
     page->unreachable.store(0);
-    static_cast<void>(page.store_orphan({}));  // of a page that is mapped and allocated
+    static_cast<void>(ring::store_orphan(page.fd(), {}));  // of a page that is mapped and allocated
     record_.publish();
     writer_.begin_run(life_.run);
 

@@ -123,10 +123,10 @@ bool StatePage::is_at(const std::string& path) const {
            ours.st_dev == named.st_dev;
 }
 
-StatePage StatePage::restore(const std::string& path) const {
+StatePage StatePage::copy_of(int fd, const std::string& path) {
     const std::string beside = path + ".new";
     StatePage page = allocate(beside);
-    if (::pread(fd_.get(), page.mapping_.data(), kStatePageSize, 0) != static_cast<ssize_t>(kStatePageSize))
+    if (::pread(fd, page.mapping_.data(), kStatePageSize, 0) != static_cast<ssize_t>(kStatePageSize))
         throw std::runtime_error("the page has been cut short");
     if (::rename(beside.c_str(), path.c_str()) != 0) os::throw_errno("rename", beside);
     return page;
@@ -148,35 +148,23 @@ void StatePage::wake() const {
     os::futex_wake_all(page.wake);
 }
 
-/// Two at once may both write the same number: whoever read it before looks after what both of them had stored.
-void StatePage::wake_by_file() const {
-    std::uint32_t word = 0;
-    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, wake));
-    if (::pread(fd_.get(), &word, sizeof word, offset) != static_cast<ssize_t>(sizeof word)) return;
-    ++word;
-    if (::pwrite(fd_.get(), &word, sizeof word, offset) != static_cast<ssize_t>(sizeof word)) return;
-    os::futex_wake_all(layout()->wake);  // the kernel alone looks there, and finds what it finds
-}
-
-bool StatePage::store_orphan(OrphanExit orphan) const {
-    orphan.checksum = checksum(&orphan, offsetof(OrphanExit, checksum));
-    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, orphan));
-    if (::pwrite(fd_.get(), &orphan, sizeof orphan, offset) != static_cast<ssize_t>(sizeof orphan)) return false;
-    wake_by_file();
-    return true;
-}
-
-std::int32_t StatePage::spawned_pid() const {
-    std::uint64_t word = 0;
-    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, spawned));
-    return ::pread(fd_.get(), &word, sizeof word, offset) == static_cast<ssize_t>(sizeof word) ? SpawnedChild::unpack(word).pid : 0;
-}
-
 std::uint64_t StatePage::written() const {
     const StatePageLayout& page = **this;
     const std::uint64_t lap = page.lap.load(std::memory_order_acquire);
     return lap * page.geometry.capacity + static_cast<std::uint64_t>(page.position[lap & 1]) -
            page.geometry.data_offset();
+}
+
+void check_page(int fd) {
+    PageCopy copy;
+    read_page(fd, copy);
+    check_identity(copy.layout());
+}
+
+bool store_orphan(int fd, OrphanExit orphan) {
+    orphan.checksum = checksum(&orphan, offsetof(OrphanExit, checksum));
+    const auto offset = static_cast<off_t>(offsetof(StatePageLayout, orphan));
+    return ::pwrite(fd, &orphan, sizeof orphan, offset) == static_cast<ssize_t>(sizeof orphan);
 }
 
 StateGlance glance_at_state(int fd) {

@@ -247,7 +247,9 @@ class StatePage {
     /// Puts a copy of this page there, as it is now, and gives that back: the writer goes on with the copy. (A file without a
     /// name cannot be given one again.) By rename, so that whoever is killed here leaves a whole one, or none. Throws
     /// std::system_error, and std::runtime_error where it has been cut short.
-    [[nodiscard]] StatePage restore(const std::string& path) const;
+    [[nodiscard]] StatePage restore(const std::string& path) const { return copy_of(fd(), path); }
+    /// The same of a page that is not mapped.
+    static StatePage copy_of(int fd, const std::string& path);
 
     [[nodiscard]] StatePageLayout& operator*() const { return *layout(); }
     [[nodiscard]] StatePageLayout* operator->() const { return layout(); }
@@ -259,13 +261,6 @@ class StatePage {
     void publish(const Lifecycle& lifecycle) const;
     /// Wakes all who sleep on the page.
     void wake() const;
-    /// The keeper's ways, which go by the file and not by the mapping: where somebody cut the file short, a mapping is SIGBUS,
-    /// and the keeper has other shims to keep.
-    void wake_by_file() const;
-    /// The keeper's word, before it reaps; false, with errno, if it cannot be written.
-    [[nodiscard]] bool store_orphan(OrphanExit orphan) const;
-    /// pid of the newest child, or 0.
-    [[nodiscard]] std::int32_t spawned_pid() const;
     /// Bytes written, from the kernel's own word.
     [[nodiscard]] std::uint64_t written() const;
 
@@ -299,6 +294,12 @@ struct StateSnapshot {
     OrphanExit orphan;
     std::uint32_t unreachable = 0;
 };
+
+/// Throws, as StatePage::from_fd() does, if this is none of our pages.
+void check_page(int fd);
+
+/// Writes how an orphan ended into a page; false, with errno, if it cannot be written.
+[[nodiscard]] bool store_orphan(int fd, OrphanExit orphan);
 
 /// How much was written, and the word that is another one whenever anything else was published.
 struct StateGlance {

@@ -266,7 +266,7 @@ void Keeper::on_spawn(Connection& asker, const KeeperMessage& message) {
 /// A shim says who it is: ours by birth, or one of an earlier keeper's that found us. It gets back what is held for it.
 void Keeper::on_attach(Connection& connection, const KeeperMessage& message, std::vector<os::UniqueFd> fds) {
     if (fds.size() != 2) return close(connection);  // there was no room for them: it tries again
-    auto page = ring::StatePage::from_fd(std::move(fds[1]), os::MappedFile::Access::read_write);
+    ring::PageFile page{std::move(fds[1])};
     Ward& ward = wards_[message.process];
     ward.process = message.process;
     if (!ward.shim || ward.shim.pid() != message.pid) {
@@ -421,13 +421,13 @@ void Keeper::start_successor(Ward& ward) {
     retry_later();
 }
 
-/// The run directory may have been wiped while the dead shim lived, who alone could have noticed: its page is still mapped.
+/// The run directory may have been wiped while the dead shim lived, who alone could have noticed: its page is still open.
 void Keeper::restore_page(const Ward& ward) {
     const auto path = home_.state_page(ward.process);
     if (!ward.page || ::access(path.c_str(), F_OK) == 0) return;
     try {
         home_.prepare();
-        static_cast<void>(ward.page.restore(path));
+        ward.page.restore(path);
         if (::access(home_.process(ward.process).c_str(), F_OK) != 0) {  // cleared, and no page is wanted
             ::unlink(path.c_str());
             return;
@@ -449,7 +449,7 @@ void Keeper::give_up(Ward& ward) {
     } catch (const std::exception& error) {
         say(ward.process, std::string{"that is not on record: "} + error.what());
     }
-    if (ward.page) ward.page.wake_by_file();
+    if (ward.page) ward.page.wake();
     tell_hubs(gone(ward.process, 3));
     forget_if_empty(ward.process);
 }

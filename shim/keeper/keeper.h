@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <list>
 #include <map>
 #include <memory>
@@ -16,7 +16,7 @@
 #include "protocol/os/pid_fd.h"
 #include "protocol/os/signal_fd.h"
 #include "protocol/os/unique_fd.h"
-#include "protocol/ring/state_page.h"
+#include "protocol/ring/page_file.h"
 #include "protocol/rundir/home.h"
 #include "protocol/wire/keeper_messages.h"
 #include "shim/keeper/handed_state.h"
@@ -58,7 +58,7 @@ class Keeper {
         std::uint64_t process = 0;               ///< of the shim at the other end; 0: a hub
         bool is_birth = false;                   ///< of a shim of ours that has not attached yet
         bool closed = false;
-        std::deque<std::string> waiting;         ///< for room in the socket: a peer that is stopped must not stop us
+        std::list<std::string> waiting;  ///< for room in the socket: a peer that is stopped must not stop us. (An empty deque has 576 bytes)
     };
 
     /// One process, from its spawn to its shim's goodbye.
@@ -68,7 +68,7 @@ class Keeper {
         std::unique_ptr<os::Loop::Watch> shim_watch;
         os::Loop::TimePoint shim_since;
         Connection* connection = nullptr;
-        ring::StatePage page;
+        ring::PageFile page;
         std::vector<Held> held;
         bool said_goodbye = false;
         bool has_attached = false;  ///< the shim that lives, or lived last

@@ -49,9 +49,9 @@ std::string path_behind(const os::UniqueFd& fd) {
 }
 
 /// None, if it has been damaged since it was sent to us.
-ring::StatePage page_behind(os::UniqueFd fd) {
+ring::PageFile page_behind(os::UniqueFd fd) {
     try {
-        return ring::StatePage::from_fd(std::move(fd), os::MappedFile::Access::read_write);
+        return ring::PageFile{std::move(fd)};
     } catch (const std::exception&) {
         return {};
     }

@@ -128,10 +128,10 @@ TEST_CASE("the keeper's record goes before what the system says of one that is r
     record.start_time = main.start_time;
     record.kind = ExitKind::signaled;
     record.value = SIGSEGV;
-    REQUIRE(page.store_orphan(record));
+    REQUIRE(ring::store_orphan(page.fd(), record));
     CHECK(shim::find_main_exit(main.process, main.start_time, page, 0, kOldKernel)->value == SIGSEGV);
     record.start_time += 1;
-    REQUIRE(page.store_orphan(record));
+    REQUIRE(ring::store_orphan(page.fd(), record));
     CHECK(shim::find_main_exit(main.process, main.start_time, page, 0, kOldKernel)->kind == ExitKind::unknown);
 }
 

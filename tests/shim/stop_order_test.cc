@@ -52,7 +52,7 @@ TEST_CASE("a stop order goes from one shim to the next", "[shim][stop]") {
 TEST_CASE("the keeper's record tells how main ended, also to a shim that never learnt its start time", "[shim][exit]") {
     const test::TempDir dir;
     const auto page = make_page(dir);
-    REQUIRE(page.store_orphan(exit_of(4711, 88)));
+    REQUIRE(ring::store_orphan(page.fd(), exit_of(4711, 88)));
     for (const std::uint64_t known : {0, 88}) {
         const auto exit = shim::find_main_exit(reaped(4711), known, page, 0);
         REQUIRE(exit);
@@ -68,6 +68,6 @@ TEST_CASE("a main that lives has not ended, whatever a record says", "[shim][exi
     const auto page = make_page(dir);
     const auto self = os::PidFd::find(::getpid());
     REQUIRE(self);
-    REQUIRE(page.store_orphan(exit_of(::getpid(), 0)));
+    REQUIRE(ring::store_orphan(page.fd(), exit_of(::getpid(), 0)));
     CHECK_FALSE(shim::find_main_exit(*self, 0, page, 0));
 }

@@ -79,7 +79,7 @@ struct OneProcess {
         orphan.kind = ExitKind::exited;
         orphan.value = code;
         orphan.ended_at_ns = 5;
-        REQUIRE(writer->page().store_orphan(orphan));
+        REQUIRE(ring::store_orphan(writer->page().fd(), orphan));
     }
     /// The events of run 2, as its shim told them.
     void tell(rundir::EventKind kind, ExitKind exit_kind = ExitKind::none, int value = 0) {

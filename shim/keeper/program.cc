@@ -1,3 +1,5 @@
+#include "shim/keeper/program.h"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -125,7 +127,7 @@ std::optional<int> find_number(const char* text) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int pp::keeper::run_program(int argc, char** argv) {
     if (argc == 2 && std::string{argv[1]} == "--version") {
         std::puts("pp-keeper " PP_VERSION);
         pp::os::report_ready("pp-keeper " PP_VERSION "\n");  // for a hub that tries whether it can be executed
