@@ -25,6 +25,16 @@ void sweep_run(const rundir::Home& home) {
     for (const auto& path : dead) fs::remove(path, ignored);
 }
 
+/// A hub was killed while it removed them.
+void sweep_cleared(const rundir::Home& home) {
+    std::error_code ignored;
+    std::vector<fs::path> left;
+    for (const auto& entry : fs::directory_iterator{home.processes(), ignored}) {
+        if (entry.path().filename().string().starts_with("cleared-")) left.push_back(entry.path());
+    }
+    for (const auto& path : left) fs::remove_all(path, ignored);
+}
+
 /// A hub was killed between making the directory and writing the launch file: nothing ever ran.
 void sweep_processes(const rundir::Home& home) {
     std::error_code ignored;
@@ -40,6 +50,7 @@ void sweep_processes(const rundir::Home& home) {
 
 void sweep(const rundir::Home& home) {
     sweep_run(home);
+    sweep_cleared(home);
     sweep_processes(home);
 }
 

@@ -70,6 +70,7 @@ int serve(std::uint64_t process, bool takeover, const pp::rundir::Home& home) {
         return kDone;
     } catch (const std::exception& error) {
         complain(home, process, keeper, error.what());
+        pp::shim::remove_names_of_cleared(home, process);
         return kSetupFailed;
     }
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <stdexcept>
@@ -50,6 +51,13 @@ std::uint64_t log_capacity(const rundir::Launch& launch) {
 }
 
 }  // namespace
+
+bool remove_names_of_cleared(const rundir::Home& home, std::uint64_t process) {
+    if (::access(home.process(process).c_str(), F_OK) == 0 || errno != ENOENT) return false;
+    ::unlink(home.state_page(process).c_str());
+    ::unlink(home.shim_socket(process).c_str());
+    return true;
+}
 
 Shim::Shim(Setup setup)
     : home_{std::move(setup.home)},
@@ -132,13 +140,8 @@ void Shim::listen() {
     listener_watch_ = std::make_unique<os::Loop::Watch>(loop_, listener_.get(), POLLIN, [this](short) { on_socket(); });
 }
 
-/// Whoever clears a process removes its directory, and then what bears its name in the run directory: what was made there since is
-/// taken away here.
 void Shim::refuse_cleared() {
-    if (::access(home_.process(process_).c_str(), F_OK) == 0) return;
-    ::unlink(home_.state_page(process_).c_str());
-    ::unlink(home_.shim_socket(process_).c_str());
-    throw std::runtime_error("the process was cleared");
+    if (remove_names_of_cleared(home_, process_)) throw std::runtime_error("the process was cleared");
 }
 
 // Beginning ------------------------------------------------------------------------------------------------------------

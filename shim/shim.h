@@ -24,6 +24,10 @@
 
 namespace pp::shim {
 
+/// Removes what bears the name of a process in the run directory, if its own directory is gone: whoever cleared it may have come before.
+/// True if it is gone.
+bool remove_names_of_cleared(const rundir::Home& home, std::uint64_t process);
+
 /// One process: joins loop, child, capture, tree and the lines to keeper and hub; lifecycle.h decides.
 ///
 /// Before the child exists, any failure ends the shim (main.cc turns it into an exit code). After that nothing does: the

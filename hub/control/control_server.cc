@@ -104,7 +104,8 @@ ControlServer::ControlServer(EventLoop& loop, const Log& log, wire::Context& zmq
       peers_watch_{loop, channel_.peers_fd(), EventLoop::Watch::For::reading, [this] { may_have_new_peers_ = true; }} {
     loop_.on_prepare([this, alive = std::weak_ptr<char>{alive_}] {
         if (alive.expired()) return false;
-        const bool any_came = std::exchange(may_have_new_peers_, false) && channel_.count_peers();
+        const bool any_came = may_have_new_peers_ && channel_.count_peers();
+        may_have_new_peers_ = channel_.is_door_stuck();
         return drain() || any_came;
     });
 }

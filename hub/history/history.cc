@@ -281,6 +281,7 @@ void History::on_flushed(const Writes& batch, const Last& read, const Outcome& o
     }
     note_recovery();
     for (const auto& [process, number] : read) note_change(process);
+    for (const auto& event : batch.events) note_change(process_of(event));  // what was told meanwhile may lack it
     note_last(read);
     Last committed;
     for (const auto& event : batch.events) {

@@ -54,12 +54,15 @@ std::vector<std::uint64_t> meant(const Context& context, const ClearArguments& a
     return found;
 }
 
-/// The directory first: a successor of a shim that was killed in the meantime looks for that once it has made its page and
-/// socket, and takes them away again.
+/// The directory first, in one step: a successor of a shim that was killed in the meantime looks for that once it has made its page
+/// and socket, and takes them away again. It makes files in the directory, which the removal could come to leave there.
 void remove_files(const rundir::Home& home, const std::vector<std::uint64_t>& processes) {
     for (const auto process : processes) {
         std::error_code ignored;
-        std::filesystem::remove_all(home.process(process), ignored);
+        const auto cleared = home.cleared(process);
+        std::filesystem::rename(home.process(process), cleared, ignored);
+        std::filesystem::remove_all(cleared, ignored);
+        std::filesystem::remove_all(home.process(process), ignored);  // where it could not be renamed
         ::unlink(home.state_page(process).c_str());
         ::unlink(home.shim_socket(process).c_str());
     }

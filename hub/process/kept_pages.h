@@ -14,8 +14,8 @@ namespace pp::hub {
 /// all of them.
 ///
 /// A page is kept for as long as nothing was made, renamed or removed in the run directory, by the directory's own time. That
-/// goes by the kernel's tick, so that a time not much older than now tells nothing: what may have changed twice within a tick is
-/// opened anew.
+/// goes by the kernel's tick, or by whole seconds, so that a time not much older than now tells nothing: what may have changed
+/// twice within a tick is opened anew.
 class KeptPages {
   public:
     /// Keeps at most so many.
@@ -24,16 +24,17 @@ class KeptPages {
     /// A page that is kept, or may come to be.
     struct Page {
         os::UniqueFd file;
-        std::uint64_t age = 0;   ///< of the directory, when it was opened
-        std::uint32_t wake = 0;  ///< the page's, just before it was last read whole
+        std::uint64_t age = 0;    ///< of the directory, when it was opened
+        ring::StateGlance found;  ///< just before it was last read whole
     };
 
     /// Holds for the calls of find() that follow at once.
     void look_at_directory();
     /// As ring::find_state().
     std::optional<ring::StateSnapshot> find(std::uint64_t process, Page& page);
-    /// The newest tail, if all else is as find() told it last; nothing if that has to be asked again. Throws as that does.
-    [[nodiscard]] std::optional<std::uint64_t> find_newer_tail(const Page& page) const;
+    /// Whether find() would tell what it told last. False where it was not kept; throws as that does.
+    [[nodiscard]] bool is_as_found(const Page& page) const;
+    void let_go(Page& page);
 
   private:
     struct Stamp {
@@ -49,7 +50,7 @@ class KeptPages {
     Stamp stamp_;
     bool is_settled_ = false;  ///< the directory last changed more than a tick ago
     std::uint64_t age_ = 1;    ///< another one whenever it has changed
-    std::size_t kept_ = 0;     ///< of this age
+    std::size_t kept_ = 0;
 };
 
 }  // namespace pp::hub

@@ -59,12 +59,10 @@ void Registry::look_at_all() {
     for (auto& [number, known] : known_) glance_at_page(known);
 }
 
-/// Where nothing has changed but the cursor, that is all that is taken.
+/// Where nothing was written or published since, there is nothing to take.
 void Registry::glance_at_page(Known& known) {
     try {
-        const auto tail = known.files.state && tells_all(known.files) ? pages_.find_newer_tail(known.page) : std::nullopt;
-        if (!tail) return look_at_page(known);
-        known.files.state->tail = *tail;
+        if (!known.files.state || !tells_all(known.files) || !pages_.is_as_found(known.page)) look_at_page(known);
     } catch (const std::exception&) {
         look_at_page(known);
     }
@@ -77,8 +75,8 @@ void Registry::look_at_page(Known& known) {
             auto state = pages_.find(files.number, known.page);
             const bool is_told_the_same = tell_the_same(files.state, state);
             files.state = state;
-            if (!is_told_the_same) on_read(known);
-            return;
+            if (is_told_the_same) return;
+            if (tells_all(files)) return on_read(known);
         }
     } catch (const std::exception&) {
         // the page is damaged: the full reading says how
@@ -99,6 +97,7 @@ void Registry::on_read(Known& known) {
 }
 
 void Registry::forget(std::uint64_t number) {
+    if (const auto found = known_.find(number); found != known_.end()) pages_.let_go(found->second.page);
     known_.erase(number);
     beginning_.erase(number);
     marked_.erase(number);

@@ -182,6 +182,7 @@ void Fleet::await_hello(std::uint64_t process) {
     if (roster_.presence(process) != Roster::Presence::absent) return;
     auto& patience = awaited_[process];
     const auto call_again = [this, process] {
+        if (parts_.registry.has_forgotten(process)) return;
         const auto& files = parts_.registry.refresh(process);
         if (!files.held && needs_shim(files))  // what held its lock was a dead one's last fork, that was about to execute
             await_shim(process, milliseconds{0});
@@ -288,7 +289,7 @@ void Fleet::on_shim_gone(std::uint64_t process, KeeperClient::Gone how) {
     }
     orphaned_.erase(process);
     awaited_.erase(process);
-    if (parts_.registry.has_forgotten(process)) return;
+    if (parts_.registry.has_forgotten(process)) return keeper_.forget(process);  // a successor was on its way when it was cleared
     parts_.history.catch_up(process);
     if (!parts_.registry.knows(process)) return;
     if (how == KeeperClient::Gone::given_up) return on_given_up(process);

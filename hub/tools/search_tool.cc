@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-
 const json& search_schema() {
     static const json kSchema = [] {
         json schema = json::parse(R"({"type":"object","properties":{

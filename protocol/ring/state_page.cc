@@ -168,15 +168,9 @@ bool store_orphan(int fd, OrphanExit orphan) {
 }
 
 StateGlance glance_at_state(int fd) {
-    constexpr auto kBegin = offsetof(StatePageLayout, tail);
-    std::byte bytes[offsetof(StatePageLayout, wake) + sizeof(std::uint32_t) - kBegin];
-    const ssize_t got = ::pread(fd, bytes, sizeof bytes, kBegin);
-    if (got < 0) os::throw_errno("read", "state page");
-    if (got != static_cast<ssize_t>(sizeof bytes)) damaged("has been cut short");
-    StateGlance glance;
-    std::memcpy(&glance.tail, bytes, sizeof glance.tail);
-    std::memcpy(&glance.wake, bytes + offsetof(StatePageLayout, wake) - kBegin, sizeof glance.wake);
-    return glance;
+    PageCopy copy;
+    read_page(fd, copy);
+    return {copy.layout().tail, copy.layout().wake, copy.layout().lifecycle_slot};
 }
 
 StateSnapshot read_state(int fd) {

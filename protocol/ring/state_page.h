@@ -301,10 +301,12 @@ void check_page(int fd);
 /// Writes how an orphan ended into a page; false, with errno, if it cannot be written.
 [[nodiscard]] bool store_orphan(int fd, OrphanExit orphan);
 
-/// How much was written, and the word that is another one whenever anything else was published.
+/// What is another one whenever anything was written or published.
 struct StateGlance {
     std::uint64_t tail = 0;
     std::uint32_t wake = 0;
+    std::uint32_t lifecycle_slot = 0;
+    bool operator==(const StateGlance&) const = default;
 };
 
 /// Of a page that was read before. Throws as read_state() does, for one that has been cut short since.

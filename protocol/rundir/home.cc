@@ -126,7 +126,7 @@ std::vector<ProcessNumber> Home::known_processes() const {
     return found;
 }
 
-// No streams here: the keeper links this, and iostreams alone would cost it more memory than all else.
+// No streams here: the shim links this, and there is one for each process.
 std::optional<HubEpoch> find_hub_epoch(const Home& home) {
     const auto text = os::find_file_content(home.hub_epoch(), 4096);
     if (!text) return std::nullopt;

@@ -56,6 +56,8 @@ class Home {
     [[nodiscard]] std::string projects() const { return state_ + "/projects"; }
     [[nodiscard]] std::string processes() const { return state_ + "/processes"; }
     [[nodiscard]] std::string process(ProcessNumber n) const { return processes() + "/" + process_id(n); }
+    /// Its directory while it is being removed; no process's to whoever looks for them.
+    [[nodiscard]] std::string cleared(ProcessNumber n) const { return processes() + "/cleared-" + process_id(n); }
     [[nodiscard]] std::string launch(ProcessNumber n) const { return process(n) + "/launch"; }
     [[nodiscard]] std::string process_lock(ProcessNumber n) const { return process(n) + "/lock"; }
     [[nodiscard]] std::string ring(ProcessNumber n) const { return process(n) + "/out.ring"; }

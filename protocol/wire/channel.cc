@@ -218,6 +218,11 @@ void Channel::on_wake() { state_->may_hold = true; }
 
 std::optional<Frame> Channel::try_receive_if_woken() { return state_->may_hold ? try_receive() : std::nullopt; }
 
+bool Channel::is_door_stuck() const {
+    const Door& door = *state_->door;
+    return (door.peers.size() < door.most) != door.open;
+}
+
 int Channel::fd() const { return state_->socket.get(zmq::sockopt::fd); }
 
 std::optional<Frame> Channel::try_receive() {

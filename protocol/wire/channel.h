@@ -70,8 +70,11 @@ class Channel {
     void limit_peers(Context& context, std::size_t most);
     /// To watch for POLLIN, as fd(), of one with a limit.
     [[nodiscard]] int peers_fd() const;
-    /// Applies the limit to who came and went, when peers_fd() was readable. True if there was anything.
+    /// Applies the limit to who came and went; called when peers_fd() was readable, and once more where is_door_stuck(). True if
+    /// there was anything.
     bool count_peers();
+    /// Whether the socket file could not be given the name that it should bear.
+    [[nodiscard]] bool is_door_stuck() const;
 
     /// To watch for POLLIN; never to read or close.
     [[nodiscard]] int fd() const;

@@ -428,7 +428,7 @@ void Keeper::restore_page(const Ward& ward) {
     try {
         home_.prepare();
         ward.page.restore(path);
-        if (::access(home_.process(ward.process).c_str(), F_OK) != 0) {  // cleared, and no page is wanted
+        if (::access(home_.process(ward.process).c_str(), F_OK) != 0 && errno == ENOENT) {  // cleared, and no page is wanted
             ::unlink(path.c_str());
             return;
         }

@@ -176,9 +176,19 @@ TEST_CASE("a damaged history is moved aside, told, and filled anew", "[hub][hist
     CHECK(fixture.history->problem().empty());
 }
 
-namespace {
-
-}  // namespace
+TEST_CASE("what was told before something was written is not told again afterwards", "[hub][history]") {
+    Fixture fixture;
+    fixture.open();
+    {
+        const test::HistoryLock lock{fixture.home.history()};
+        fixture.history->add(4, an_event(1, EventKind::started));
+        fixture.history->add(4, an_event(2, EventKind::exited));
+        fixture.run_until([&] { return !fixture.history->problem().empty(); });
+        CHECK(fixture.tell(4).events.empty());
+    }
+    fixture.run_until([&] { return fixture.committed[4] == 2; });
+    CHECK(fixture.tell(4).events.size() == 2);
+}
 
 TEST_CASE("a process that is forgotten while its events cannot be written does not come back", "[hub][history]") {
     Fixture fixture;

@@ -48,22 +48,26 @@ TEST_CASE("a page is kept open while nothing happens in the run directory", "[hu
     pages.look_at_directory();
     REQUIRE(pages.find(1, kept));
     CHECK(kept.file);
-    CHECK(pages.find_newer_tail(kept) == 0);
-    fixture.page->tail.store(7);
-    CHECK(pages.find_newer_tail(kept) == 7);
+    CHECK(pages.is_as_found(kept));
 
+    SECTION("what is written is read") {
+        fixture.page->tail.store(7);
+        CHECK_FALSE(pages.is_as_found(kept));
+        CHECK(pages.find(1, kept)->tail == 7);
+        CHECK(pages.is_as_found(kept));
+    }
     SECTION("what is published is read") {
         ring::Lifecycle life;
         life.run = 3;
         fixture.page.publish(life);
-        CHECK_FALSE(pages.find_newer_tail(kept));
+        CHECK_FALSE(pages.is_as_found(kept));
         CHECK(pages.find(1, kept)->lifecycle.run == 3);
-        CHECK(pages.find_newer_tail(kept) == 7);
+        CHECK(pages.is_as_found(kept));
     }
     SECTION("a page that takes its place is read") {
         fixture.page = fixture.new_page(100);
         pages.look_at_directory();
-        CHECK_FALSE(pages.find_newer_tail(kept));
+        CHECK_FALSE(pages.is_as_found(kept));
         CHECK(pages.find(1, kept)->tail == 100);
     }
     SECTION("a page that is removed is missing") {
@@ -73,9 +77,9 @@ TEST_CASE("a page is kept open while nothing happens in the run directory", "[hu
         CHECK_FALSE(kept.file);
     }
     SECTION("a page that is cut short is damage") {
-        REQUIRE(::truncate(fixture.home.state_page(1).c_str(), 100) == 0);
-        CHECK_THROWS_WITH(pages.find_newer_tail(kept), Catch::Matchers::Contains("cut short"));
-        CHECK_THROWS_WITH(pages.find(1, kept), Catch::Matchers::Contains("cut short"));
+        REQUIRE(::truncate(fixture.home.state_page(1).c_str(), 1000) == 0);
+        CHECK_THROWS_WITH(pages.is_as_found(kept), Catch::Matchers::Contains("1000 bytes long"));
+        CHECK_THROWS_WITH(pages.find(1, kept), Catch::Matchers::Contains("1000 bytes long"));
     }
 }
 
@@ -94,4 +98,15 @@ TEST_CASE("a page is not kept where the directory has just changed, or too many 
     none.look_at_directory();
     CHECK(none.find(1, page));
     CHECK_FALSE(page.file);
+
+    KeptPages one{fixture.home, 1};
+    one.look_at_directory();
+    KeptPages::Page other;
+    CHECK(one.find(1, page));
+    CHECK(one.find(1, other));
+    CHECK(page.file);
+    CHECK_FALSE(other.file);
+    one.let_go(page);
+    CHECK(one.find(1, other));
+    CHECK(other.file);
 }
