@@ -17,7 +17,7 @@ bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0;
 
 DirectoryWatch::DirectoryWatch(std::string directory)
     : directory_{std::move(directory)}, notify_{::inotify_init1(IN_CLOEXEC)} {
-    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO | IN_MODIFY) < 0)
+    if (::inotify_add_watch(notify_.get(), directory_.c_str(), IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB | IN_DELETE) < 0)
         os::throw_errno("inotify_add_watch", directory_);
 }
 

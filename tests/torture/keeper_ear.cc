@@ -3,18 +3,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <chrono>
 #include <span>
-#include <thread>
 
 #include "protocol/os/unix_socket.h"
 
 namespace pp::torture {
-namespace {
-
-constexpr std::chrono::milliseconds kAgainAfter{1};
-
-}  // namespace
 
 bool KeeperEar::connect() {
     if (socket_) return true;
@@ -47,7 +40,7 @@ void KeeperEar::wait_for_other_than(pid_t old, const std::function<bool()>& is_n
         const pid_t found = keeper();
         if ((found > 0 && found != old) || is_needless()) return;
         socket_.reset();
-        std::this_thread::sleep_for(kAgainAfter);  // there are two who may come, and one of them tells nobody
+        names_.wait();
     }
 }
 
