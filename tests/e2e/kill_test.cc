@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -301,4 +302,17 @@ TEST_CASE("with all of pp dead, what has ended is not said to run, and a wait br
     CHECK(followed->wait().code == 0);
     CHECK(pp.hub_pid() != 0);
     CHECK(pp.pp_json({"ls"})["processes"][0]["attention"] == "none");
+}
+
+TEST_CASE("what a killed hub had begun to clear is no process, and the next hub removes it", "[e2e][kill]") {
+    Installation pp;
+    REQUIRE(pp.pp({"run", "--name", "other", "true"}).code == 0);
+    Installation::kill_hard(pp.hub_pid());
+    const auto cleared = pp.home().cleared(7);
+    std::filesystem::create_directory(cleared);
+    std::filesystem::copy_file(pp.home().launch(1), cleared + "/launch");
+    CHECK(pp.pp_json({"ls", "--all"})["processes"].size() == 1);
+    REQUIRE(pp.pp({"hub", "start"}).code == 0);
+    CHECK_FALSE(std::filesystem::exists(cleared));
+    CHECK(pp.pp_json({"hub", "status"})["processes"] == 1);
 }
