@@ -79,8 +79,8 @@ ToolResult present_shutdown(const ShutdownResult& shutdown) {
     for (const auto& problem : shutdown.problems) text += problem + "\n";
     return {"ok",
             json{{"stopped", ids_of(shutdown.stopped)},
-             {"left", ids_of(shutdown.left)},
-             {"problems", shutdown.problems}},
+                 {"left", ids_of(shutdown.left)},
+                 {"problems", shutdown.problems}},
             text};
 }
 

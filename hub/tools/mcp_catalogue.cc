@@ -53,7 +53,7 @@ void McpCatalogue::call(const mcp::Caller& who, const mcp::Tool& tool, const jso
     pending->on_cancel([call] { call->reset(); });
     *call =
         call_tool(*find_tool(tool.name), context_, arguments, caller, [pending](const ToolResult& result) {
-            pending->reply({result.failed() ? "" : result.structured, result.text, result.failed()});
+            pending->reply({result.structured, result.text, result.failed()});
         });
 }
 

@@ -89,9 +89,9 @@ ToolResult present_paths(const LogPaths& paths) {
             "; ask again for newer output.\n";
     return {"ok",
             json{{"stdout", path_or_null(paths.out)},
-             {"stderr", path_or_null(paths.err)},
-             {"combined", path_or_null(paths.combined)},
-             {"upto_cursor", paths.upto_cursor}},
+                 {"stderr", path_or_null(paths.err)},
+                 {"combined", path_or_null(paths.combined)},
+                 {"upto_cursor", paths.upto_cursor}},
             text};
 }
 
@@ -127,9 +127,9 @@ ToolResult present_input(const InputResult& input) {
     const bool took_nothing = input.taken == 0 && input.length > 0;
     return {took_nothing ? "timed_out" : "ok",
             json{{"process", process_view(input.process)},
-             {"taken", input.taken},
-             {"length", input.length},
-             {"eof", input.eof}},
+                 {"taken", input.taken},
+                 {"length", input.length},
+                 {"eof", input.eof}},
             text};
 }
 

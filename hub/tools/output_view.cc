@@ -16,7 +16,7 @@ void add_output(nlohmann::json& structured, std::string& text, const ring::Answe
     if (answer.replaced_bytes > 0)
         text += std::to_string(answer.replaced_bytes) + " bytes were not UTF-8 and are shown as \uFFFD.\n";
     text += quoted_output(answer.text) + "cursor " + std::to_string(answer.cursor) +
-                   (answer.more ? "; there is more behind it\n" : "\n");
+            (answer.more ? "; there is more behind it\n" : "\n");
 }
 
 nlohmann::json output_properties() {

@@ -58,19 +58,14 @@ const json& list_schema() {
     return kSchema;
 }
 
-struct Listed {
-    std::string structured;  ///< JSON
-    std::string text;
-};
-
-Listed list_processes(const Context& context, const json& object, const Caller& caller) {
+ToolResult run_list(const Context& context, const json& object, const Caller& caller) {
     const Arguments arguments{object, list_schema()};
     const auto found = list(context,
                             {arguments.project(), arguments.text_or("state", ""),
                              arguments.text_or("name", ""), arguments.text_or("owner", "")},
                             caller);
     const auto now = wall_clock_ns();
-    Listed listed{R"({"processes":[)", ""};
+    ToolResult listed{"ok", std::string{R"({"processes":[)"}, ""};
     for (const auto* files : found) {
         const auto& process = context.registry.text(files->number);
         if (files != found.front()) listed.structured += ',';
@@ -80,11 +75,6 @@ Listed list_processes(const Context& context, const json& object, const Caller& 
     listed.structured += "]}";
     if (found.empty()) listed.text = "No processes.\n";
     return listed;
-}
-
-ToolResult run_list(const Context& context, const json& object, const Caller& caller) {
-    auto listed = list_processes(context, object, caller);
-    return {"ok", std::move(listed.structured), std::move(listed.text)};
 }
 
 // get_status
@@ -102,7 +92,7 @@ const json& status_schema() {
 /// The hub's own figures; in `processes` stand the processes themselves.
 ToolResult hub_and_processes(const Context& context, const Caller& caller) {
     const auto status = context.hub_status(caller);
-    const auto listed = list_processes(context, json::object(), caller);
+    const auto listed = run_list(context, json::object(), caller);
     json view = hub_view(status);
     view["process_count"] = status.processes;
     view.update(json::parse(listed.structured));
