@@ -10,7 +10,6 @@
 #include "cli/output/print.h"
 #include "cli/verbs.h"
 #include "protocol/os/error.h"
-#include "protocol/os/freed_memory.h"
 
 namespace {
 
@@ -36,7 +35,6 @@ int run(const cli::Words& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    os::keep_freed_memory();
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an answer of write
     try {
         return run({argv + 1, argv + argc});

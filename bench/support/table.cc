@@ -61,7 +61,7 @@ void print_unmeasured(const std::string& what, const Floor& floor, const std::st
 }
 
 int run(const std::function<void()>& measure) {
-    os::keep_freed_memory();  // as pp itself does
+    os::keep_freed_memory();  // what a client does with an answer is not what is measured
     std::signal(SIGPIPE, SIG_IGN);  // a child that has gone is an error of the write
     try {
         measure();
